@@ -1,0 +1,1 @@
+"""YAML and environment → frozen settings. Imports neither torch nor ray."""

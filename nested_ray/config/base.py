@@ -1,0 +1,94 @@
+"""Settings: the base of every config model, and how a YAML file becomes one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from nested_ray.errors import ConfigError
+
+
+class Settings(BaseModel):
+    """Base of every config model: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @classmethod
+    def from_yaml(cls, path: str | Path, overrides: Sequence[str] = ()) -> Self:
+        """Read one YAML file; each override is `dotted.key=value` with a YAML value.
+
+        Raises ConfigError with one line per problem, each naming its key.
+        """
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as exc:
+            raise ConfigError(f"cannot read config {path}: {exc.strerror}") from exc
+        try:
+            values = yaml.safe_load(text) or {}
+        except yaml.YAMLError as exc:
+            raise ConfigError(f"{path} is not valid YAML: {exc}") from exc
+        if not isinstance(values, dict):
+            raise ConfigError(
+                f"{path} must be a mapping of settings, found {type(values).__name__}"
+            )
+        for override in overrides:
+            set_dotted(values, override)
+        return cls.from_values(values, source=str(path))
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any], source: str = "config") -> Self:
+        """Validate plain values; raises ConfigError naming `source` and every wrong key."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as exc:
+            raise ConfigError(f"{source}:\n{describe(exc)}") from exc
+
+
+def set_dotted(values: dict[str, Any], override: str) -> None:
+    """Apply `a.b.0.c=value` in place; list items are addressed by position or by their `name`."""
+    key, separator, text = override.partition("=")
+    if not separator:
+        raise ConfigError(f"--set {override}: expected key=value, such as distill.weight=0.3")
+    *parents, last = key.split(".")
+    node: Any = values
+    for part in parents:
+        node = _child(node, part, override)
+    value = yaml.safe_load(text)
+    if isinstance(node, list):
+        node[_position(node, last, override)] = value
+    else:
+        node[last] = value
+
+
+def _child(node: Any, part: str, override: str) -> Any:
+    if isinstance(node, list):
+        return node[_position(node, part, override)]
+    if not isinstance(node, dict):
+        raise ConfigError(f"--set {override}: {part} lies inside a plain value")
+    return node.setdefault(part, {})
+
+
+def _position(node: list[Any], part: str, override: str) -> int:
+    if part.isdigit() and int(part) < len(node):
+        return int(part)
+    for position, item in enumerate(node):
+        if isinstance(item, dict) and item.get("name") == part:
+            return position
+    raise ConfigError(f"--set {override}: no list item {part!r}")
+
+
+def describe(exc: ValidationError) -> str:
+    """One line per problem: `  levels.0.lr.peak: Input should be greater than 0`."""
+    lines = []
+    for error in exc.errors():
+        key = ".".join(str(part) for part in error["loc"]) or "(whole file)"
+        message = error["msg"]
+        if error["type"] == "extra_forbidden":
+            message = "unknown setting; see docs/configuration.md"
+        lines.append(f"  {key}: {message}")
+    return "\n".join(lines)

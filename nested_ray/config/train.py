@@ -1,0 +1,95 @@
+"""One training run: corpus → tokenizer → memory → levels → evaluation → nest version."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from nested_ray.config.base import Settings
+from nested_ray.config.corpus import CorpusConfig
+from nested_ray.config.levels import LevelConfig
+
+
+class TokenizerConfig(Settings):
+    """Byte-level BPE, one per nest, trained on the training split."""
+
+    vocab_size: int = Field(default=8192, ge=512, le=65_536)
+    """At most 65,536, so that token ids in soft targets fit 16 bits."""
+    max_training_bytes: int = Field(default=20_000_000, gt=0)
+    """A deterministic sample of this size is enough to learn merges from."""
+
+
+class MemoryConfig(Settings):
+    """Verbatim recall: n-gram index of the training split plus the in-file cache."""
+
+    max_order: int = Field(default=12, ge=1, le=32)
+    """Longest context that is looked up, in tokens."""
+
+
+class WindowConfig(Settings):
+    """The shared target window: every level predicts the same tokens."""
+
+    window_tokens: int = Field(default=256, ge=32)
+    fim_share: float = Field(default=0.3, ge=0, le=1)
+    """Share of training windows rearranged for fill-in-the-middle."""
+    max_windows: int = Field(default=50_000, gt=0)
+    """A deterministic sample is taken when the training split has more."""
+
+
+class DistillConfig(Settings):
+    """What levels tell each other while they train."""
+
+    enabled: bool = True
+    paired_share: float = Field(default=0.25, ge=0, le=1)
+    """Share of steps on batches that several levels train on."""
+    weight: float = Field(default=0.5, ge=0)
+    """Factor of the distillation term after the ramp."""
+    burn_in_steps: int = Field(default=60, ge=0)
+    """Steps with cross-entropy alone: untrained peers harm each other."""
+    ramp_steps: int = Field(default=60, ge=0)
+    """Steps over which the factor grows from zero to `weight`."""
+    head_k: int = Field(default=16, ge=1, le=256)
+    """Exact most likely ids per token."""
+    tail_samples: int = Field(default=16, ge=1, le=256)
+    """Ids drawn from the teacher's distribution outside the head."""
+    upward_margin_nats: float = Field(default=0.0, ge=0)
+    """A smaller level teaches a larger one only where it is surer of the gold token by this much."""
+    keep_records: int = Field(default=32, ge=1)
+    """Newest records the exchange holds per level."""
+    max_staleness_steps: int = Field(default=200, ge=1)
+    """Records whose teacher has moved on by more steps are not used."""
+
+
+class EvaluationConfig(Settings):
+    """How much held-out code the closing table is measured on."""
+
+    max_windows: int = Field(default=64, gt=0)
+    """Windows for bits per byte and next-token accuracy, per split."""
+    max_lines: int = Field(default=100, gt=0)
+    """Held-out lines for exact match and edit similarity."""
+    max_line_tokens: int = Field(default=48, gt=0)
+
+
+class TrainConfig(Settings):
+    """One YAML file is one complete run."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    nest: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    """The nest whose next version this run becomes."""
+    seed: int = Field(default=0, ge=0)
+    corpus: CorpusConfig
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    memory: MemoryConfig = MemoryConfig()
+    windows: WindowConfig = WindowConfig()
+    levels: tuple[LevelConfig, ...] = Field(min_length=1)
+    """From the smallest to the largest."""
+    distill: DistillConfig = DistillConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    max_failures: int = Field(default=3, ge=0)
+    """Restarts of one level's workers before that level is given up."""
+
+    @model_validator(mode="after")
+    def _level_names_differ(self) -> TrainConfig:
+        names = [level.name for level in self.levels]
+        if len(set(names)) < len(names):
+            raise ValueError(f"level names must differ, found {', '.join(names)}")
+        return self

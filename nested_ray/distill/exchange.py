@@ -1,0 +1,55 @@
+"""The Exchange protocol: a bounded mailbox of soft targets between levels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class RecordHeader:
+    """Everything about a record but its bytes."""
+
+    level: str
+    """The teacher."""
+    batch_id: str
+    """Names the paired batch; together with the seed it names the rows."""
+    batch_digest: str
+    """sha256 (first 16 hex) of the target token ids; a reader refuses a record whose digest differs."""
+    weights_step: int
+    """The teacher's step when the targets were made."""
+    num_tokens: int
+    tokenizer_hash: str
+    head_k: int
+    tail_samples: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ExchangeReport:
+    """What went through the exchange; counts of records."""
+
+    published: dict[str, int]
+    """By teacher."""
+    delivered: dict[str, int]
+    """By reader."""
+    dropped: dict[str, int]
+    """By teacher: fell out of the bounded mailbox."""
+    bytes_per_token: float
+
+
+class Exchange(Protocol):
+    """What a training loop needs; the Ray actor and the in-memory one behave alike. Never blocks for a peer."""
+
+    def publish(self, header: RecordHeader, payload: bytes) -> None:
+        """Hand over one record. Losing it is allowed; waiting for it is not."""
+        ...
+
+    def unread(self, reader: str, after: int) -> Sequence[tuple[int, RecordHeader, bytes]]:
+        """Peers' records with a sequence number above `after`, oldest first; empty when there are none."""
+        ...
+
+    def report(self) -> ExchangeReport: ...
