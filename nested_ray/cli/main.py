@@ -1,0 +1,11 @@
+"""The `nested-ray` command."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+
+def main() -> None:
+    app()
