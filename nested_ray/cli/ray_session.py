@@ -1,0 +1,133 @@
+"""A Ray cluster for one command: the one that RAY_ADDRESS names, or a local one of our own.
+
+A local cluster has its own folder, ports and token, listens for people on loopback only, and ends
+with the command; another Ray on the same machine is neither used nor disturbed.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+NAMESPACE = "nested-ray"
+
+
+@dataclass(frozen=True)
+class RaySession:
+    """A connected cluster."""
+
+    address: str
+    dashboard_url: str | None
+    token_file: Path | None
+    """Where the dashboard's token is written; None on a cluster that is not ours."""
+
+
+@contextmanager
+def ray_session(home: Path, *, object_store_bytes: int = 400 << 20) -> Iterator[RaySession]:
+    """Connect to the cluster in RAY_ADDRESS, else run a local one until the block ends."""
+    if os.environ.get("RAY_ADDRESS"):
+        yield connect()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="nested-ray-"))
+    os.environ.update(local_environment(home, folder))
+    try:
+        yield start_local(home, folder, object_store_bytes)
+    finally:
+        import ray
+
+        ray.shutdown()
+        os.environ.pop("RAY_ADDRESS", None)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def connect() -> RaySession:
+    """Join the cluster in RAY_ADDRESS; inside a submitted job that is the job's own cluster."""
+    import ray
+
+    ray.init(namespace=NAMESPACE, log_to_driver=False, logging_level="ERROR")
+    return RaySession(os.environ["RAY_ADDRESS"], dashboard_url=None, token_file=None)
+
+
+def start_local(home: Path, folder: Path, object_store_bytes: int) -> RaySession:
+    """Start a cluster on this machine; `local_environment` must be in place before."""
+    import ray
+
+    context = ray.init(
+        namespace=NAMESPACE,
+        include_dashboard=True,
+        dashboard_host="127.0.0.1",
+        object_store_memory=object_store_bytes,
+        _temp_dir=str(folder),
+        log_to_driver=False,
+        logging_level="ERROR",
+    )
+    # Ray's own helpers look for "the" cluster of the machine; with two of them they give up.
+    os.environ["RAY_ADDRESS"] = context.address_info["address"]
+    dashboard = f"http://{context.dashboard_url}" if context.dashboard_url else None
+    return RaySession(os.environ["RAY_ADDRESS"], dashboard, token_path(home))
+
+
+def local_environment(home: Path, folder: Path) -> dict[str, str]:
+    """What has to be set before Ray is imported; workers inherit it."""
+    from nested_ray.serve.environment import serve_environment
+
+    return {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": read_or_make_token(home),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.25",  # report() is polled at this pace
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "TOKENIZERS_PARALLELISM": "false",
+        "NESTED_RAY_HOME": str(home),
+        **serve_environment(),
+        **haproxy_environment(folder),
+    }
+
+
+def haproxy_environment(folder: Path) -> dict[str, str]:
+    """Files and ports of this cluster's HAProxy; Ray's defaults are one set for the whole machine."""
+    stats_port, metrics_port = free_ports(2)
+    return {
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy" / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "haproxy" / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder / "haproxy"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "haproxy" / "server-state"),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(stats_port),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics_port),
+    }
+
+
+def token_path(home: Path) -> Path:
+    return home / "ray_token"
+
+
+def read_or_make_token(home: Path) -> str:
+    """The home's Ray token, made on first use and readable by its owner only."""
+    path = token_path(home)
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="utf-8").strip()
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(token := secrets.token_hex(32))
+    return token
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports free on loopback just now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
