@@ -17,9 +17,12 @@ NestedRayError
 │   ├── AliasNotFound
 │   └── AliasConflict         an alias moved since it was read
 ├── InferenceError            an engine cannot answer
-│   └── PromptTooLong
+│   ├── PromptTooLong
+│   └── LevelUnavailable      a level's replicas are gone or did not answer in time
 └── RequestError              a request cannot be served as it stands
     ├── InvalidRequest
+    │   └── BodyTooLarge
+    ├── Unauthorized
     ├── ModelNotFound
     └── Overloaded
 
@@ -83,10 +86,19 @@ class InferenceError(NestedRayError): ...
 class PromptTooLong(InferenceError): ...
 
 
+class LevelUnavailable(InferenceError): ...
+
+
 class RequestError(NestedRayError): ...
 
 
 class InvalidRequest(RequestError): ...
+
+
+class BodyTooLarge(InvalidRequest): ...
+
+
+class Unauthorized(RequestError): ...
 
 
 class ModelNotFound(RequestError): ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nested_ray.config.base import Settings
 
@@ -28,6 +28,8 @@ class RoutingConfig(Settings):
     """Thresholds of single levels, by level name."""
     ensemble_weights: dict[str, float] = {}
     """By level name; empty means the weights the nest was registered with (default 0.3 / 0.5 / 0.2)."""
+    task_levels: dict[str, tuple[str, ...]] = {}
+    """Levels a task may use, by name (`line: [syntax, semantics]`); a task not named here may use all."""
     ab_split: tuple[ArmConfig, ...] = ()
     """Two or more arms share the traffic, sticky by the request's `user`; empty means one version for all."""
     ab_salt: str = "ab"
@@ -35,3 +37,13 @@ class RoutingConfig(Settings):
     cache_ttl_s: int = Field(default=3600, ge=0)
     """How long an answer may come from Redis; 0 turns the cache off."""
     request_timeout_s: float = Field(default=30.0, gt=0)
+    """From arrival to the last byte; levels that may still be asked share what is left."""
+
+    @model_validator(mode="after")
+    def _arms_differ(self) -> RoutingConfig:
+        names = [arm.name for arm in self.ab_split]
+        if len(names) == 1:
+            raise ValueError("ab_split needs two or more arms; leave it out to serve one version")
+        if len(set(names)) < len(names):
+            raise ValueError(f"arm names must differ, found {', '.join(names)}")
+        return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from nested_ray.config.base import Settings
 from nested_ray.config.routing import RoutingConfig
@@ -17,6 +17,23 @@ class AutoscalingSettings(Settings):
     upscale_delay_s: float = Field(default=5.0, ge=0)
     downscale_delay_s: float = Field(default=60.0, ge=0)
 
+    @model_validator(mode="after")
+    def _bounds_are_ordered(self) -> AutoscalingSettings:
+        if self.min_replicas > self.max_replicas:
+            raise ValueError(
+                f"min_replicas {self.min_replicas} is above max_replicas {self.max_replicas}"
+            )
+        return self
+
+
+class HealthSettings(Settings):
+    """When a replica counts as dead, and how long it may take to stop."""
+
+    check_period_s: float = Field(default=2.0, gt=0)
+    check_timeout_s: float = Field(default=10.0, gt=0)
+    graceful_shutdown_timeout_s: float = Field(default=5.0, ge=0)
+    """A stopping replica may finish its ongoing requests for this long."""
+
 
 class LevelServeConfig(Settings):
     """One level's deployment."""
@@ -27,7 +44,44 @@ class LevelServeConfig(Settings):
     num_gpus: float = Field(default=0.0, ge=0)
     num_threads: int = Field(default=1, ge=1)
     max_ongoing_requests: int = Field(default=4, ge=1)
+    """Taken by one replica at once; one of them computes, the others wait beside it."""
     max_queued_requests: int = Field(default=64, ge=0)
+    """Waiting for any replica of the level; the next one is answered with 429."""
+    health: HealthSettings = HealthSettings()
+
+
+class RouterServeConfig(Settings):
+    """The router's deployment, which is also the HTTP door."""
+
+    replicas: int = Field(default=1, ge=1)
+    num_cpus: float = Field(default=0.1, ge=0)
+    max_ongoing_requests: int = Field(default=256, ge=1)
+    max_queued_requests: int = Field(default=256, ge=0)
+    health: HealthSettings = HealthSettings()
+
+
+class LimitsConfig(Settings):
+    """What one request may ask for; more is answered with a 4xx that names the limit."""
+
+    max_body_bytes: int = Field(default=1_000_000, gt=0)
+    max_prompts: int = Field(default=8, ge=1)
+    """Prompts in one completion request."""
+    max_n: int = Field(default=8, ge=1)
+    """Choices per prompt."""
+    max_tokens: int = Field(default=1024, ge=1)
+    """Largest `max_tokens`."""
+    default_tokens: int = Field(default=64, ge=1)
+    """`max_tokens` of a request that names none."""
+    max_stops: int = Field(default=4, ge=1)
+    max_stop_chars: int = Field(default=256, ge=1)
+
+    @model_validator(mode="after")
+    def _default_is_allowed(self) -> LimitsConfig:
+        if self.default_tokens > self.max_tokens:
+            raise ValueError(
+                f"default_tokens {self.default_tokens} is above max_tokens {self.max_tokens}"
+            )
+        return self
 
 
 class ServeConfig(Settings):
@@ -38,5 +92,24 @@ class ServeConfig(Settings):
     """Alias or version number; an `ab_split` in `routing` overrides it."""
     levels: dict[str, LevelServeConfig] = {}
     """By level name; levels not named here take the defaults."""
+    router: RouterServeConfig = RouterServeConfig()
     routing: RoutingConfig = RoutingConfig()
-    router_replicas: int = Field(default=1, ge=1)
+    limits: LimitsConfig = LimitsConfig()
+    api_key_hashes: tuple[str, ...] = ()
+    """SHA-256 of the keys that may ask, in hex; `NESTED_RAY_API_KEYS_SHA256` (comma-separated) adds more. None: no key is needed."""
+
+    @field_validator("api_key_hashes")
+    @classmethod
+    def _are_sha256(cls, hashes: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(checked_hash(each) for each in hashes)
+
+
+def checked_hash(text: str) -> str:
+    """The hash in lower case; raises ValueError without repeating it, since it may be a bare key."""
+    text = text.strip().lower()
+    if len(text) != 64 or any(letter not in "0123456789abcdef" for letter in text):
+        raise ValueError(
+            f"an API key hash is 64 hex digits, found {len(text)} characters; "
+            "make one with `printf %s KEY | sha256sum`"
+        )
+    return text
