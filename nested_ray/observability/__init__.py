@@ -1,0 +1,1 @@
+"""Events and measurements → log lines without secrets, metric names with units."""
