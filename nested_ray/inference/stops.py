@@ -1,0 +1,80 @@
+"""From token bytes to text that may be shown: whole characters, and no part of a stop string."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+from dataclasses import replace
+
+from nested_ray.inference.base import TokenLogprob
+
+
+class TextBuffer:
+    """Holds tokens back while their text could still become a stop string or half a character.
+
+    The texts of all released tokens, joined, are the text of the answer. A character whose bytes
+    are spread over several tokens belongs to the one that completes it.
+    """
+
+    def __init__(self, stop: Sequence[str]):
+        self._stop = tuple(text for text in stop if text)
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._held: list[TokenLogprob] = []
+        self.stopped = False
+        """A stop string was met; everything before it has been released, nothing more will be."""
+
+    def push(self, token: TokenLogprob, data: bytes) -> list[TokenLogprob]:
+        """Add one token with the bytes it contributes; returns the tokens whose text is now certain."""
+        if self.stopped:
+            return []
+        self._held.append(replace(token, text=self._decoder.decode(data)))
+        text = "".join(held.text for held in self._held)
+        position = self._find_stop(text)
+        if position is not None:
+            self.stopped = True
+            return self._cut(position)
+        return self._release(len(text) - self._num_uncertain(text))
+
+    def finish(self) -> list[TokenLogprob]:
+        """Release what is held; the bytes of an unfinished character are dropped."""
+        held, self._held = self._held, []
+        return held
+
+    def _find_stop(self, text: str) -> int | None:
+        positions = [found for stop in self._stop if (found := text.find(stop)) >= 0]
+        return min(positions, default=None)
+
+    def _num_uncertain(self, text: str) -> int:
+        """Length of the longest end of `text` with which some stop string begins."""
+        longest = max((len(stop) for stop in self._stop), default=1) - 1
+        for length in range(min(longest, len(text)), 0, -1):
+            if any(stop.startswith(text[-length:]) for stop in self._stop):
+                return length
+        return 0
+
+    def _release(self, num_certain: int) -> list[TokenLogprob]:
+        """Take the tokens that end within the first `num_certain` characters.
+
+        A token without text may be the first byte of a character: it waits for the next one.
+        """
+        end = count = 0
+        for position, token in enumerate(self._held, start=1):
+            end += len(token.text)
+            if end > num_certain:
+                break
+            if token.text:
+                count = position
+        released, self._held = self._held[:count], self._held[count:]
+        return released
+
+    def _cut(self, position: int) -> list[TokenLogprob]:
+        """Take the tokens that begin before `position`, the last of them shortened to it."""
+        released: list[TokenLogprob] = []
+        start = 0
+        for token in self._held:
+            if start >= position:
+                break
+            released.append(replace(token, text=token.text[: position - start]))
+            start += len(token.text)
+        self._held = []
+        return released
