@@ -41,8 +41,13 @@ class TextBuffer:
         return held
 
     def _find_stop(self, text: str) -> int | None:
-        positions = [found for stop in self._stop if (found := text.find(stop)) >= 0]
-        return min(positions, default=None)
+        """Start of the stop string that is complete first, the longest of those that end together.
+
+        So the answer does not depend on how the text is cut into tokens.
+        """
+        starts = {stop: text.find(stop) for stop in self._stop}
+        ends = [(start + len(stop), start) for stop, start in starts.items() if start >= 0]
+        return min(ends)[1] if ends else None
 
     def _num_uncertain(self, text: str) -> int:
         """Length of the longest end of `text` with which some stop string begins."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +28,12 @@ def text_of(released: list[list[TokenLogprob]]) -> str:
 
 def test_text_without_stop_strings_is_released_token_by_token():
     released, stopped = run([b"def ", b"f(", b"):"], ())
-    assert [[token.text for token in tokens] for tokens in released] == [["def "], ["f("], ["):"], []]
+    assert [[token.text for token in tokens] for tokens in released] == [
+        ["def "],
+        ["f("],
+        ["):"],
+        [],
+    ]
     assert not stopped
 
 
@@ -43,9 +50,11 @@ def test_token_that_crosses_the_stop_keeps_the_part_before_it():
     assert [token.text for tokens in released for token in tokens] == ["ret", "urn 1"]
 
 
-def test_earliest_of_several_stop_strings_wins():
-    released, _ = run([b"ab", b"cde"], ("de", "c"))
+def test_stop_string_that_is_complete_first_wins():
+    released, _ = run([b"ab", b"cde"], ("de", "c", "bcde"))
     assert text_of(released) == "ab"
+    released, _ = run([b"abcde"], ("c", "abc"))
+    assert text_of(released) == ""
 
 
 def test_cyrillic_letter_split_over_tokens_appears_once_it_is_whole():
@@ -67,7 +76,16 @@ def test_bytes_of_an_unfinished_character_are_dropped_at_the_end():
 
 def split_bytes(data: bytes, cuts: list[int]) -> list[bytes]:
     edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(edges)]
+
+
+def text_before_stop(text: str, stop: list[str]) -> str:
+    """Letter by letter, as a reader without tokens would find it."""
+    for end in range(len(text) + 1):
+        complete = [one for one in stop if text[:end].endswith(one)]
+        if complete:
+            return text[: end - max(len(one) for one in complete)]
+    return text
 
 
 @given(
@@ -75,11 +93,10 @@ def split_bytes(data: bytes, cuts: list[int]) -> list[bytes]:
     cuts=st.lists(st.integers(min_value=0, max_value=200), max_size=20),
     stop=st.lists(st.text(alphabet="ab\nЖ", min_size=1, max_size=4), max_size=3),
 )
-def test_released_text_is_the_text_before_the_first_stop_string(text, cuts, stop):
+def test_released_text_is_the_text_before_the_stop_string(text, cuts, stop):
     released, stopped = run(split_bytes(text.encode(), cuts), tuple(stop))
-    position = min((text.find(one) for one in stop if one in text), default=len(text))
-    assert text_of(released) == text[:position]
-    assert stopped == (position < len(text))
+    assert text_of(released) == text_before_stop(text, stop)
+    assert stopped == any(one in text for one in stop)
     seen = ""
     for tokens in released:
         seen += "".join(token.text for token in tokens)

@@ -1,0 +1,54 @@
+"""What tokens are made of: which may be written, and which can follow half a token."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nested_ray.datasets.tokenizer import NestTokenizer
+
+# V vocabulary
+
+Mask = NDArray[np.bool_]
+
+
+class Vocabulary:
+    """Masks over the tokens of one tokenizer.
+
+    Special tokens are never written; `<|endoftext|>` may be chosen and ends the answer.
+    """
+
+    def __init__(self, tokenizer: NestTokenizer):
+        self.end_of_text = tokenizer.end_of_text
+        self._bytes = [tokenizer.token_bytes(token) for token in range(tokenizer.vocab_size)]
+        with_text = ((data, token) for token, data in enumerate(self._bytes) if data)
+        self._sorted = sorted(with_text)
+        self._ids = {data: token for data, token in self._sorted}
+        self._text_V = np.array([bool(data) for data in self._bytes])
+        self._choosable_V = self._text_V.copy()
+        self._choosable_V[self.end_of_text] = True
+        self._after = lru_cache(maxsize=256)(self._find_after)
+
+    def token_bytes(self, token: int) -> bytes:
+        return self._bytes[token]
+
+    def allowed(self, pending: bytes = b"") -> Mask:
+        """Tokens that may come next when the text must go on with `pending`; (V,).
+
+        A token may say a part of it, all of it, or all of it and more.
+        """
+        return self._after(pending) if pending else self._choosable_V
+
+    def _find_after(self, pending: bytes) -> Mask:
+        allowed_V = np.zeros(len(self._bytes), dtype=bool)
+        for length in range(1, len(pending)):
+            if (token := self._ids.get(pending[:length])) is not None:
+                allowed_V[token] = True
+        for data, token in self._sorted[bisect_left(self._sorted, (pending, -1)) :]:
+            if not data.startswith(pending):
+                break
+            allowed_V[token] = True
+        return allowed_V
