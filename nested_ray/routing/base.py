@@ -1,0 +1,130 @@
+"""What goes through the router: an Ask comes in, LevelClients are asked, an Answer goes out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from nested_ray.inference.base import FinishReason, Prompt, SamplingParams, TokenLogprob, Usage
+
+Action = Literal["cascade", "direct", "ensemble"]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One prompt of a request."""
+
+    prompt: Prompt
+    params: SamplingParams
+    n: int = 1
+    """How many choices are wanted."""
+    model: str = "auto"
+    """`auto`, `ensemble` or the name of a level."""
+    task: str = "completion"
+    unit: str = ""
+    """Who asks; the same unit always meets the same arm of an A/B split."""
+
+    @property
+    def is_deterministic(self) -> bool:
+        return self.params.temperature == 0 or self.params.seed is not None
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One finished answer of one level."""
+
+    text: str
+    tokens: tuple[TokenLogprob, ...]
+    finish_reason: FinishReason
+
+
+@dataclass(frozen=True)
+class LevelAnswer:
+    """What a level says to an Ask."""
+
+    completions: tuple[Completion, ...]
+    usage: Usage
+    engine_ms: float
+    """Time the engine computed, without waiting for its turn."""
+
+
+@dataclass(frozen=True)
+class StreamPart:
+    """A piece of one completion as it is generated."""
+
+    text: str
+    tokens: tuple[TokenLogprob, ...]
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+    """Set on the last part only."""
+    engine_ms: float = 0.0
+    """Time the engine has computed so far."""
+    index: int = 0
+    """Which choice it belongs to."""
+
+
+class LevelClient(Protocol):
+    """One level of every served version, wherever its replicas run.
+
+    Raises LevelUnavailable when no replica answers, Overloaded when too many requests wait, and
+    PromptTooLong when the prompt does not fit. Cancelling a call ends the generation behind it.
+    """
+
+    async def generate(
+        self, version: int, prompt: Prompt, params: SamplingParams, n: int
+    ) -> LevelAnswer: ...
+
+    def stream(
+        self, version: int, prompt: Prompt, params: SamplingParams
+    ) -> AsyncIterator[StreamPart]: ...
+
+    async def score(
+        self, version: int, prompt: Prompt, continuations: Sequence[str]
+    ) -> list[float]: ...
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A completion with the judgement that the router passed on it."""
+
+    completion: Completion
+    level: str
+    """Who wrote it."""
+    confidence: float
+    parses: bool | None
+    """Whether it parses in place; None where that cannot be told."""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Where the time of a request went; the four add up to the whole."""
+
+    router_ms: float = 0.0
+    queue_ms: float = 0.0
+    """On the way to replicas, waiting for their turn, and back."""
+    engine_ms: float = 0.0
+    verify_ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the router says: choices, best first, and how it came to them."""
+
+    choices: tuple[Choice, ...]
+    action: Action
+    level: str
+    """The level that decided: the author of the first choice."""
+    level_contributions: dict[str, float]
+    """Each level's share in the decision; they add up to 1."""
+    confidence: float
+    usage: Usage
+    latency: Latency
+    versions: dict[str, str]
+    """Model version of every level that took part: `{"syntax": "default@3"}`."""
+    arm: str | None
+    escalations: int = 0
+    """How many levels' answers were not good enough."""
+    skipped: dict[str, str] = field(default_factory=dict[str, str])
+    """Levels that should have been asked and could not answer, with the reason."""
+    cached: bool = False

@@ -1,0 +1,70 @@
+"""The same question to the same versions has the same answer: keys and values for a response cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Protocol
+
+from pydantic import TypeAdapter, ValidationError
+
+from nested_ray.config.routing import RoutingConfig
+from nested_ray.routing.base import Answer, Ask
+from nested_ray.routing.experiments import Arm
+
+# Settings that change which answer is given; the others only change who gets it and how fast.
+_DECIDING = {
+    "adaptive_selection",
+    "confidence_threshold",
+    "level_thresholds",
+    "ensemble_weights",
+    "task_levels",
+}
+_ANSWER = TypeAdapter(Answer)
+
+
+class AnswerCache(Protocol):
+    """Where answers are kept; it may forget at any time and never raises."""
+
+    async def get(self, key: str) -> bytes | None: ...
+
+    async def put(self, key: str, value: bytes, ttl_s: int) -> None: ...
+
+
+class NoCache:
+    """Remembers nothing."""
+
+    async def get(self, key: str) -> bytes | None:
+        return None
+
+    async def put(self, key: str, value: bytes, ttl_s: int) -> None:
+        return None
+
+
+def cache_key(ask: Ask, arm: Arm, config: RoutingConfig) -> str:
+    """sha256 of everything the answer depends on: versions, deciding settings, the canonical request."""
+    question = {
+        "version": arm.label,
+        "levels": [asdict(level) for level in arm.levels],
+        "settings": config.model_dump(mode="json", include=_DECIDING),
+        "prompt": asdict(ask.prompt),
+        "params": asdict(ask.params),
+        "n": ask.n,
+        "model": ask.model,
+        "task": ask.task,
+    }
+    canonical = json.dumps(question, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def dump_answer(answer: Answer) -> bytes:
+    return _ANSWER.dump_json(answer)
+
+
+def load_answer(value: bytes) -> Answer | None:
+    """None for bytes that are not an answer of this version of the code."""
+    try:
+        return _ANSWER.validate_json(value)
+    except ValidationError:
+        return None

@@ -1,0 +1,233 @@
+"""The router: the smallest level that is good enough answers, and the answer says which one that was."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+
+from nested_ray.config.routing import RoutingConfig
+from nested_ray.errors import InferenceError, Overloaded
+from nested_ray.inference.ensemble import choose_candidate
+from nested_ray.routing.base import Answer, Ask, Choice, LevelAnswer, LevelClient, StreamPart
+from nested_ray.routing.cache import AnswerCache, NoCache, cache_key, dump_answer, load_answer
+from nested_ray.routing.calls import Clock, LevelCalls
+from nested_ray.routing.experiments import Arm, assign
+from nested_ray.routing.policy import Route, choose_route, ensemble_weights, threshold_of
+from nested_ray.routing.streams import Collected, replay
+from nested_ray.routing.verify import Verifier, is_good_enough, rank
+
+
+class Router:
+    """Chooses levels, judges their answers and escalates; knows neither HTTP nor Ray."""
+
+    def __init__(
+        self,
+        arms: Sequence[Arm],
+        clients: Mapping[str, LevelClient],
+        config: RoutingConfig,
+        verifier: Verifier,
+        *,
+        cache: AnswerCache | None = None,
+        clock: Clock = time.perf_counter,
+    ) -> None:
+        self.arms = tuple(arms)
+        self.config = config
+        self._clients = clients
+        self._verifier = verifier
+        self._cache = cache or NoCache()
+        self._clock = clock
+
+    async def answer(self, ask: Ask) -> Answer:
+        """Answer one prompt.
+
+        Raises ModelNotFound or InvalidRequest for what cannot be routed, and PromptTooLong,
+        Overloaded or LevelUnavailable when no level could answer.
+        """
+        calls = self._start(ask)
+        route = choose_route(ask, calls.arm, self.config)
+        if found := await self._recall(ask, calls):
+            return found
+        answer = await self._act(route, ask, calls)
+        await self._remember(ask, calls, answer)
+        return answer
+
+    async def stream(self, ask: Ask) -> AsyncIterator[StreamPart | Answer]:
+        """Parts of the answer as they come, then the Answer itself.
+
+        A cascade or an ensemble has decided before its first part; a level asked by name is passed
+        on as it generates.
+        """
+        calls = self._start(ask)
+        route = choose_route(ask, calls.arm, self.config)
+        found = await self._recall(ask, calls)
+        if found is None and route.action == "direct" and ask.n == 1:
+            async for part in self._stream_direct(route, ask, calls):
+                yield part
+            return
+        answer = found or await self._act(route, ask, calls)
+        if found is None:
+            await self._remember(ask, calls, answer)
+        for part in replay(answer):
+            yield part
+        yield answer
+
+    def _start(self, ask: Ask) -> LevelCalls:
+        arm = assign(self.arms, salt=self.config.ab_salt, unit=ask.unit)
+        return LevelCalls(
+            self._clients, arm, timeout_s=self.config.request_timeout_s, clock=self._clock
+        )
+
+    async def _act(self, route: Route, ask: Ask, calls: LevelCalls) -> Answer:
+        if route.action == "ensemble":
+            return await self._ensemble(route, ask, calls)
+        return await self._cascade(route, ask, calls)
+
+    async def _cascade(self, route: Route, ask: Ask, calls: LevelCalls) -> Answer:
+        """Ask level after level until one is good enough; if none is, the highest one's word stands."""
+        tried: list[tuple[Choice, ...]] = []
+        for position, level in enumerate(route.levels):
+            share = 1.0 / (len(route.levels) - position)
+            found = await calls.generate(level, ask, share=share)
+            if found is None:
+                continue
+            tried.append(await self._judge(level, ask, found, calls))
+            threshold = threshold_of(level, calls.arm, self.config)
+            if route.action == "direct" or is_good_enough(tried[-1][0], threshold):
+                return conclude(route, calls, tried[-1], escalations=len(tried) - 1)
+        if not tried:
+            raise calls.nobody_answered()
+        return conclude(route, calls, last_word(tried), escalations=len(tried) - 1)
+
+    async def _ensemble(self, route: Route, ask: Ask, calls: LevelCalls) -> Answer:
+        """Every level proposes, every level judges every proposal, weights decide."""
+        found = await calls.generate_all(route.levels, ask)
+        if not found:
+            raise calls.nobody_answered()
+        proposals = [
+            choice
+            for level, answer in found.items()
+            for choice in await self._judge(level, ask, answer, calls)
+        ]
+        candidates = drop_broken(one_of_each_text(proposals))
+        texts = [choice.completion.text for choice in candidates]
+        weights = ensemble_weights(calls.arm, self.config)
+        judges = tuple(level for level in found if level in weights) or tuple(found)
+        scores = await calls.score_all(judges, ask, texts)
+        if not scores:
+            raise calls.nobody_answered()
+        decision = choose_candidate(scores, weights or dict.fromkeys(found, 1.0))
+        scored = [
+            replace(choice, confidence=score)
+            for choice, score in zip(candidates, decision.scores, strict=True)
+        ]
+        # Stable, so that a tie goes to the candidate that choose_candidate named.
+        ranked = sorted(scored, key=lambda choice: -choice.confidence)
+        answer = conclude(route, calls, tuple((ranked * ask.n)[: ask.n]), escalations=0)
+        shares = as_shares(decision.contributions, calls.arm.level_names)
+        return replace(answer, level_contributions=shares)
+
+    async def _stream_direct(
+        self, route: Route, ask: Ask, calls: LevelCalls
+    ) -> AsyncIterator[StreamPart | Answer]:
+        """Pass on the first level that begins to answer; once it began, nobody can take over."""
+        for level in route.levels:
+            collected = Collected()
+            try:
+                async for part in calls.stream(level, ask):
+                    collected.add(part)
+                    yield part
+            except (InferenceError, Overloaded) as error:
+                if not collected.is_empty:
+                    raise
+                calls.skip(level, error)
+                continue
+            found = collected.answer()
+            calls.took_part(level, found.usage)
+            choices = await self._judge(level, ask, found, calls)
+            answer = conclude(route, calls, choices, escalations=0)
+            await self._remember(ask, calls, answer)
+            yield answer
+            return
+        raise calls.nobody_answered()
+
+    async def _judge(
+        self, level: str, ask: Ask, found: LevelAnswer, calls: LevelCalls
+    ) -> tuple[Choice, ...]:
+        """The level's completions with their judgement, best first."""
+
+        def judge() -> list[Choice]:
+            return [
+                self._verifier.judge(level, ask.prompt, ask.params, completion)
+                for completion in found.completions
+            ]
+
+        size = len(ask.prompt.prefix) + len(ask.prompt.suffix)
+        choices = await calls.verify(judge, size=size)
+        return tuple(sorted(choices, key=rank, reverse=True))
+
+    async def _recall(self, ask: Ask, calls: LevelCalls) -> Answer | None:
+        if not self._caches(ask):
+            return None
+        value = await self._cache.get(cache_key(ask, calls.arm, self.config))
+        answer = load_answer(value) if value else None
+        if answer is None:
+            return None
+        return replace(answer, cached=True, arm=calls.arm.name, latency=calls.latency())
+
+    async def _remember(self, ask: Ask, calls: LevelCalls, answer: Answer) -> None:
+        # An answer given while a level was away must not outlive that level's absence.
+        if self._caches(ask) and not answer.skipped:
+            key = cache_key(ask, calls.arm, self.config)
+            await self._cache.put(key, dump_answer(answer), self.config.cache_ttl_s)
+
+    def _caches(self, ask: Ask) -> bool:
+        return self.config.cache_ttl_s > 0 and ask.is_deterministic
+
+
+def conclude(
+    route: Route, calls: LevelCalls, choices: tuple[Choice, ...], *, escalations: int
+) -> Answer:
+    """The choices as an Answer that tells how they came about."""
+    return Answer(
+        choices=choices,
+        action=route.action,
+        level=choices[0].level,
+        level_contributions=as_shares({choices[0].level: 1.0}, calls.arm.level_names),
+        confidence=choices[0].confidence,
+        usage=calls.usage,
+        latency=calls.latency(),
+        versions=dict.fromkeys(calls.answered, calls.arm.label),
+        arm=calls.arm.name,
+        escalations=escalations,
+        skipped=dict(calls.skipped),
+    )
+
+
+def last_word(tried: Sequence[tuple[Choice, ...]]) -> tuple[Choice, ...]:
+    """The highest level's answer, or where it does not parse the best of all."""
+    if tried[-1][0].parses is not False:
+        return tried[-1]
+    return max(tried, key=lambda choices: rank(choices[0]))
+
+
+def one_of_each_text(choices: Sequence[Choice]) -> list[Choice]:
+    """The first choice of every text; judging the same text twice costs and tells nothing."""
+    seen: dict[str, Choice] = {}
+    for choice in choices:
+        seen.setdefault(choice.completion.text, choice)
+    return list(seen.values())
+
+
+def drop_broken(choices: list[Choice]) -> list[Choice]:
+    """Those that may parse; all of them when none does."""
+    return [choice for choice in choices if choice.parses is not False] or choices
+
+
+def as_shares(contributions: Mapping[str, float], levels: Sequence[str]) -> dict[str, float]:
+    """Contributions of all levels, adding up to 1; equal ones when nobody was sure of anything."""
+    total = sum(contributions.values())
+    if total <= 0:
+        equal = 1.0 / len(contributions)
+        return {level: equal if level in contributions else 0.0 for level in levels}
+    return {level: contributions.get(level, 0.0) / total for level in levels}
