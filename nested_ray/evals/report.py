@@ -111,11 +111,11 @@ class Metric:
 METRICS = (
     Metric("bits_per_byte", "bits per byte ↓", 1, 3, False),
     Metric("token_accuracy", "next token %", 100, 1, True),
-    Metric("line_exact_match", "next line exact %", 100, 1, True),
-    Metric("line_edit_similarity", "next line similarity %", 100, 1, True),
+    Metric("line_exact_match", "line exact %", 100, 1, True),
+    Metric("line_edit_similarity", "line similarity %", 100, 1, True),
 )
 
-HEADINGS = ("metric", "level", "memory alone", "level alone", "level with memory")
+HEADINGS = ("metric", "level", "memory alone", "level alone", "with memory")
 
 
 def table_rows(report: EvalReport) -> Iterator[tuple[str, ...]]:

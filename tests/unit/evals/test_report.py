@@ -22,12 +22,12 @@ from nested_ray.evals.report import (
 def report() -> EvalReport:
     rows = [
         PredictorRow("memory", True, Scores(1.25, 0.5, 0.25, 0.6)),
-        PredictorRow("syntax", False, Scores(2.0, 0.25, 0.0, 0.3)),
-        PredictorRow("syntax", True, Scores(1.125, 0.515, 0.26, 0.61)),
+        PredictorRow("architecture", False, Scores(2.0, 0.25, 0.0, 0.3)),
+        PredictorRow("architecture", True, Scores(1.125, 0.515, 0.26, 0.61)),
         PredictorRow("ensemble", False, Scores(1.9, 0.26, 0.01, 0.31)),
         PredictorRow("ensemble", True, Scores(1.124, 0.517, 0.27, 0.62)),
     ]
-    calibrations = {"syntax": Calibration(0.4, 0.3, 0.8)}
+    calibrations = {"architecture": Calibration(0.4, 0.3, 0.8)}
     return EvalReport(tuple(rows), calibrations, 16_384, 50_000, 100, seed=3)
 
 
@@ -42,8 +42,8 @@ def test_report_of_another_format_is_refused(report):
 
 def test_markdown_has_memory_level_and_both_side_by_side(report):
     lines = render_markdown(report).splitlines()
-    assert lines[2] == ("| bits per byte ↓ | syntax | 1.250 | 2.000 | 1.125 |")
-    assert "| next line exact % | ensemble | 25.0 | 1.0 | 27.0 |" in lines
+    assert lines[2] == ("| bits per byte ↓ | architecture | 1.250 | 2.000 | 1.125 |")
+    assert "| line exact % | ensemble | 25.0 | 1.0 | 27.0 |" in lines
     assert lines[-1] == "test split: 16,384 tokens (50,000 bytes), 100 lines; seed 3"
 
 
@@ -51,8 +51,8 @@ def test_terminal_table_fits_eighty_columns(report):
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(render_table(report))
     text = console.export_text()
-    assert "level with memory" in text
-    assert text.count("syntax") == text.count("ensemble") == 4
+    assert "with memory" in text
+    assert text.count("architecture") == text.count("ensemble") == 4
 
 
 def test_unmeasured_predictor_is_a_key_error(report):
