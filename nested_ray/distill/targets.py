@@ -1,0 +1,174 @@
+"""Soft targets: what a teacher says about each token, in about 100 bytes.
+
+Per token: the `head_k` most likely ids with their exact log-probabilities, `tail_samples` ids drawn
+from the teacher's distribution outside that head, the gold token's log-probability and the head's
+mass. Log-probabilities are natural, at temperature 1, normalised over the whole vocabulary before
+anything is cut off.
+
+Wire format, version 1: one little-endian record per token, back to back, no padding:
+`head_ids u16[K] · head_logp f16[K] · tail_ids u16[M] · gold_logp f16 · head_mass f16`; with K = M = 16
+that is 100 bytes. What the bytes belong to stands in the RecordHeader that travels beside them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nested_ray.distill.exchange import RecordHeader
+from nested_ray.errors import TargetsMismatch
+
+# N tokens, V vocabulary, K head, M tail samples
+
+MASS_TOLERANCE = 0.02
+"""f16 log-probabilities and f16 mass agree well within it; random bytes do not."""
+
+
+@dataclass(frozen=True)
+class SoftTargets:
+    """A teacher's decoded targets for the N valid tokens of one batch."""
+
+    head_ids_NK: Tensor
+    head_logp_NK: Tensor
+    tail_ids_NM: Tensor
+    gold_logp_N: Tensor
+
+    @property
+    def rest_mass_N(self) -> Tensor:
+        """Probability outside the head, from the head's own log-probabilities.
+
+        The stored f16 mass is coarser near 1, where most heads are.
+        """
+        return (1.0 - self.head_logp_NK.exp().sum(-1)).clamp_min(0.0)
+
+    def to(self, device: torch.device) -> SoftTargets:
+        return SoftTargets(
+            self.head_ids_NK.to(device),
+            self.head_logp_NK.to(device),
+            self.tail_ids_NM.to(device),
+            self.gold_logp_N.to(device),
+        )
+
+
+def record_dtype(head_k: int, tail_samples: int) -> np.dtype[np.void]:
+    """One token's record as a packed numpy type."""
+    return np.dtype(
+        [
+            ("head_ids", "<u2", (head_k,)),
+            ("head_logp", "<f2", (head_k,)),
+            ("tail_ids", "<u2", (tail_samples,)),
+            ("gold_logp", "<f2"),
+            ("head_mass", "<f2"),
+        ]
+    )
+
+
+@torch.no_grad()
+def encode_targets(
+    logits_NV: Tensor,
+    gold_ids_N: Tensor,
+    *,
+    head_k: int,
+    tail_samples: int,
+    generator: torch.Generator | None = None,
+) -> bytes:
+    """The records of N tokens from a teacher's logits over a vocabulary of at most 65,536.
+
+    Callers with (B, T, V) logits pass the valid positions, row by row. `generator` lives on the
+    CPU and decides the tail samples alone.
+    """
+    logits_NV = logits_NV.detach().float()
+    logp_NV = logits_NV - logits_NV.logsumexp(-1, keepdim=True)
+    head_logp_NK, head_ids_NK = logp_NV.topk(head_k, -1)
+    uniform_N = torch.rand(len(logp_NV), generator=generator).to(logp_NV.device)
+    tail_ids_NM = sample_tail(logp_NV, head_ids_NK, uniform_N, tail_samples)
+
+    records_N = np.empty(len(logp_NV), dtype=record_dtype(head_k, tail_samples))
+    records_N["head_ids"] = head_ids_NK.cpu().numpy()
+    records_N["head_logp"] = head_logp_NK.cpu().numpy()
+    records_N["tail_ids"] = tail_ids_NM.cpu().numpy()
+    records_N["gold_logp"] = logp_NV.gather(-1, gold_ids_N[:, None]).squeeze(-1).cpu().numpy()
+    records_N["head_mass"] = head_logp_NK.exp().sum(-1).cpu().numpy()
+    return records_N.tobytes()
+
+
+def sample_tail(
+    logp_NV: Tensor, head_ids_NK: Tensor, uniform_N: Tensor, tail_samples: int
+) -> Tensor:
+    """tail_ids_NM: M ids per token from p restricted to outside the head, by inverse CDF.
+
+    The M points are spread evenly, (j + u) / M with one u per token (systematic sampling): an id is
+    expected M * p(id | outside the head) times, exactly as with M independent draws and with less
+    variance. An id may come more than once.
+    """
+    tail_NV = logp_NV.scatter(-1, head_ids_NK, float("-inf"))
+    # Relative to the largest tail probability: a tail of total mass 1e-30 must not underflow.
+    largest_N1 = tail_NV.amax(-1, keepdim=True).clamp_min(torch.finfo(tail_NV.dtype).min)
+    cdf_NV = (tail_NV - largest_N1).exp_().cumsum(-1)
+    total_N1 = cdf_NV[:, -1:]
+    steps_M = torch.arange(tail_samples, device=logp_NV.device, dtype=cdf_NV.dtype)
+    points_NM = (steps_M + uniform_N.to(cdf_NV.dtype)[:, None]) / tail_samples * total_N1
+    # Rounding may reach the total itself, past the last id that has any mass.
+    points_NM = torch.minimum(points_NM, torch.nextafter(total_N1, torch.zeros_like(total_N1)))
+    ids_NM = torch.searchsorted(cdf_NV, points_NM, right=True)
+    return ids_NM.clamp_max(logp_NV.shape[-1] - 1)
+
+
+def decode_targets(
+    header: RecordHeader,
+    payload: bytes,
+    *,
+    batch_digest: str,
+    num_tokens: int,
+    tokenizer_hash: str,
+    vocab_size: int,
+) -> SoftTargets:
+    """The targets of the caller's own batch; raises TargetsMismatch when they are not."""
+    _check_header(header, batch_digest, num_tokens, tokenizer_hash)
+    dtype = record_dtype(header.head_k, header.tail_samples)
+    if len(payload) != num_tokens * dtype.itemsize:
+        raise TargetsMismatch(
+            f"soft targets of {header.level} for batch {header.batch_id}: {num_tokens} tokens of "
+            f"{dtype.itemsize} bytes expected, found {len(payload)} bytes; the record is left out"
+        )
+    records_N = np.frombuffer(payload, dtype=dtype)
+    _check_values(header, records_N, vocab_size)
+    return SoftTargets(
+        head_ids_NK=torch.from_numpy(records_N["head_ids"].astype(np.int64)),
+        head_logp_NK=torch.from_numpy(records_N["head_logp"].astype(np.float32)),
+        tail_ids_NM=torch.from_numpy(records_N["tail_ids"].astype(np.int64)),
+        gold_logp_N=torch.from_numpy(records_N["gold_logp"].astype(np.float32)),
+    )
+
+
+def _check_header(
+    header: RecordHeader, batch_digest: str, num_tokens: int, tokenizer_hash: str
+) -> None:
+    facts = (
+        ("tokenizer", header.tokenizer_hash, tokenizer_hash),
+        ("batch digest", header.batch_digest, batch_digest),
+        ("number of tokens", header.num_tokens, num_tokens),
+    )
+    for what, theirs, mine in facts:
+        if theirs != mine:
+            raise TargetsMismatch(
+                f"soft targets of {header.level} for batch {header.batch_id} have {what} {theirs}, "
+                f"this level's is {mine}; levels of one nest must share tokenizer, seed and dataset"
+            )
+
+
+def _check_values(header: RecordHeader, records_N: np.ndarray, vocab_size: int) -> None:
+    if len(records_N) == 0:
+        return
+    largest = max(records_N["head_ids"].max(), records_N["tail_ids"].max())
+    mass_N = np.exp(records_N["head_logp"].astype(np.float32)).sum(-1)
+    stored_N = records_N["head_mass"].astype(np.float32)
+    if largest >= vocab_size or not (np.abs(mass_N - stored_N) <= MASS_TOLERANCE).all():
+        raise TargetsMismatch(
+            f"soft targets of {header.level} for batch {header.batch_id} are damaged: largest id "
+            f"{largest} of a vocabulary of {vocab_size}, head masses off by up to "
+            f"{np.abs(mass_N - stored_N).max():.3g}; the record is left out"
+        )

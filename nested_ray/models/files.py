@@ -1,0 +1,53 @@
+"""Weights and shape of a decoder as two files: config.json and model.safetensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from nested_ray.errors import ConfigError
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+
+
+def save_model(model: PreTrainedModel, directory: str | Path) -> None:
+    """Write config.json and model.safetensors into an existing or new folder, nothing else.
+
+    transformers' own save_pretrained would add generation settings, which belong to the engine.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    model.config.to_json_file(directory / CONFIG, use_diff=False)
+    save_file(weights(model), directory / WEIGHTS, metadata={"format": "pt"})
+
+
+def weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
+    """Every weight once: a tied output layer is the embedding and is not stored again."""
+    seen: set[int] = set()
+    result = {}
+    for name, tensor in model.state_dict().items():
+        if tensor.data_ptr() in seen:
+            continue
+        seen.add(tensor.data_ptr())
+        result[name] = tensor.detach().contiguous()
+    return result
+
+
+def load_model(directory: str | Path) -> Any:
+    """The decoder that `save_model` wrote, in fp32 and eval mode. Never touches the network."""
+    directory = Path(directory)
+    missing = [name for name in (CONFIG, WEIGHTS) if not (directory / name).is_file()]
+    if missing:
+        raise ConfigError(
+            f"{directory} is not a saved model: {' and '.join(missing)} missing; "
+            "train the level again or fetch its nest version"
+        )
+    model = AutoModelForCausalLM.from_pretrained(
+        directory, dtype=torch.float32, local_files_only=True, use_safetensors=True
+    )
+    return model.eval()

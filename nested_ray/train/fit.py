@@ -1,0 +1,340 @@
+"""Three Ray Train runs at once, one exchange between them: jobs → models and a report."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from nested_ray.checkpoints import read_manifest
+from nested_ray.checkpoints.store import MODEL_FILES, SHARED_MANIFEST
+from nested_ray.config.train import TrainConfig
+from nested_ray.distill.ray_exchange import start_exchange
+from nested_ray.distill.targets import record_dtype
+from nested_ray.errors import LevelFailed
+from nested_ray.train.board import start_board
+from nested_ray.train.job import LevelJob, level_jobs
+from nested_ray.train.progress import LevelPlan, LevelProgress, ProgressSnapshot
+
+logger = logging.getLogger(__name__)
+
+NAMESPACE = "nested-ray-train"
+LOOK_EVERY_S = 0.5
+PLACEMENT_TIMEOUT_S = 120.0
+"""A level that found no place this long after the others ended is given up."""
+CANCEL_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class LevelFit:
+    """What one level's run came to; counts are sums over its workers."""
+
+    level: str
+    model_dir: Path
+    """config.json and model.safetensors, averaged weights."""
+    steps: int
+    tokens_seen: int
+    train_loss: float | None
+    """Cross-entropy over about the last 20 steps, nats per token."""
+    kd_loss: float | None
+    tokens_per_second: float
+    """While it was in steps, all workers together."""
+    seconds: float
+    """From the start of the run to its end, waiting included."""
+    targets_published: int
+    targets_used: int
+    targets_stale: int
+    targets_lost: int
+    targets_dropped: int
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What the levels learned, and what they told each other."""
+
+    levels: dict[str, LevelFit]
+    bytes_per_token: float
+    """Size of soft targets on the wire; 0 in a run without exchange."""
+    seconds: float
+
+
+@dataclass
+class LevelRun:
+    """One level's TorchTrainer in its thread."""
+
+    job: LevelJob
+    resources: dict[str, float]
+    use_gpu: bool
+    storage: Path
+    max_failures: int
+    result: Any = None
+    error: BaseException | None = None
+    seconds: float = 0.0
+    thread: threading.Thread = field(init=False)
+
+    def start(self) -> None:
+        # A daemon: a level that never finds a place must not keep the process alive.
+        name = f"fit-{self.job.level.name}"
+        self.thread = threading.Thread(target=self._fit, name=name, daemon=True)
+        self.thread.start()
+
+    @property
+    def active(self) -> bool:
+        return self.thread.is_alive() and self.error is None
+
+    def _fit(self) -> None:
+        started = time.monotonic()
+        try:
+            self.result = self._trainer().fit()
+        except BaseException as exc:  # one level's end must not take the others down
+            self.error = self.error or exc
+        self.seconds = time.monotonic() - started
+
+    def _trainer(self) -> Any:
+        from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+        from ray.train.torch import TorchTrainer
+
+        from nested_ray.train.loop import train_loop_per_worker
+
+        return TorchTrainer(
+            train_loop_per_worker,
+            train_loop_config=self.job.to_dict(),
+            scaling_config=ScalingConfig(
+                num_workers=self.job.level.budget.num_workers,
+                use_gpu=self.use_gpu,
+                resources_per_worker=self.resources,
+            ),
+            run_config=RunConfig(
+                name=self.job.level.name,  # the same name and path go on from the last checkpoint
+                storage_path=str(self.storage),
+                failure_config=FailureConfig(max_failures=self.max_failures),
+                checkpoint_config=CheckpointConfig(num_to_keep=2),
+            ),
+        )
+
+
+def fit_levels(
+    config: TrainConfig,
+    *,
+    datasets: Mapping[str, Path],
+    tokenizer_hash: str,
+    vocab_size: int,
+    pad_id: int = 0,
+    run_dir: Path,
+    solo: bool = False,
+    on_progress: Callable[[ProgressSnapshot], None] = lambda snapshot: None,
+) -> FitReport:
+    """Train all levels side by side; a run with the same `run_dir` goes on where it stood.
+
+    `datasets` maps each level to the folder of its training split. Ray must be initialised; on a
+    cluster of several machines `run_dir` and the datasets lie on storage that all of them see.
+    Raises LevelFailed, after the other levels have ended, naming every level that did not make it.
+    """
+    started = time.monotonic()
+    _prepare_environment()
+    with _shared_actors(config, solo) as (exchange_name, board_name, board):
+        jobs = level_jobs(
+            config,
+            dataset_dirs={name: str(Path(path).resolve()) for name, path in datasets.items()},
+            tokenizer_hash=tokenizer_hash,
+            vocab_size=vocab_size,
+            pad_id=pad_id,
+            exchange_actor=exchange_name,
+            board_actor=board_name,
+            namespace=NAMESPACE,
+        )
+        runs = _level_runs(config, jobs, Path(run_dir).resolve() / "ray")
+        _run_all(runs, board, on_progress)
+    _raise_failures(runs)
+    levels = {run.job.level.name: _level_fit(run, Path(run_dir)) for run in runs}
+    record = record_dtype(config.distill.head_k, config.distill.tail_samples)
+    return FitReport(
+        levels=levels,
+        bytes_per_token=record.itemsize if any(f.targets_published for f in levels.values()) else 0,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _prepare_environment() -> None:
+    """Ray Train reads these in this process, before `fit`."""
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.25")  # report() waits for it
+    if len(ray.nodes()) == 1:  # one machine is not drained: spare an actor per level
+        os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
+
+
+@contextmanager
+def _shared_actors(config: TrainConfig, solo: bool) -> Iterator[tuple[str | None, str, Any]]:
+    """Names of exchange and board, and the board's handle; both end with the block."""
+    suffix = uuid.uuid4().hex[:8]
+    exchange_name = None if solo or not config.distill.enabled else f"exchange-{suffix}"
+    board_name = f"board-{suffix}"
+    plans = [
+        LevelPlan(level.name, level.budget.num_workers, level.budget.max_steps)
+        for level in config.levels
+    ]
+    actors = [start_board(board_name, NAMESPACE, plans)]
+    if exchange_name is not None:
+        actors.append(start_exchange(exchange_name, NAMESPACE, config.distill.keep_records))
+    try:
+        yield exchange_name, board_name, actors[0]
+    finally:
+        for actor in actors:
+            ray.kill(actor)
+
+
+def _level_runs(config: TrainConfig, jobs: list[LevelJob], storage: Path) -> list[LevelRun]:
+    storage.mkdir(parents=True, exist_ok=True)
+    gpus = _gpu_levels(config)
+    cpu_share = _cpu_share(sum(level.budget.num_workers for level in config.levels))
+    runs = []
+    for job in jobs:
+        use_gpu = job.level.name in gpus
+        resources = {"CPU": cpu_share, **({"GPU": 1.0} if use_gpu else {})}
+        runs.append(LevelRun(job, resources, use_gpu, storage, config.max_failures))
+    return runs
+
+
+def _gpu_levels(config: TrainConfig) -> set[str]:
+    """Levels that train on GPUs; `auto` ones do when the cluster has one for each of their workers."""
+    wanted = {level.name for level in config.levels if level.budget.use_gpu is True}
+    auto = [level for level in config.levels if level.budget.use_gpu == "auto"]
+    candidates = [level for level in config.levels if level.name in wanted] + auto
+    needed = sum(level.budget.num_workers for level in candidates)
+    if ray.cluster_resources().get("GPU", 0.0) >= needed:
+        wanted |= {level.name for level in auto}
+    return wanted
+
+
+def _cpu_share(num_workers: int) -> float:
+    """CPUs a worker asks for: one, or less where that lets all levels run side by side."""
+    free = ray.available_resources().get("CPU", 0.0)
+    share = int(100 * free / num_workers) / 100
+    return min(1.0, max(share, 0.01))
+
+
+def _run_all(
+    runs: list[LevelRun], board: Any, on_progress: Callable[[ProgressSnapshot], None]
+) -> None:
+    """Start every run and watch until each has ended; Ctrl-C stops them all first."""
+    for run in runs:
+        run.start()
+    try:
+        waiting_since = time.monotonic()
+        while any(run.active for run in runs):
+            time.sleep(LOOK_EVERY_S)
+            snapshot = _look(board)
+            if snapshot is None:
+                continue
+            on_progress(snapshot)
+            if any(run.active and snapshot[run.job.level.name].state != "waiting" for run in runs):
+                waiting_since = time.monotonic()
+            elif time.monotonic() - waiting_since > PLACEMENT_TIMEOUT_S:
+                _give_up_waiting(runs)
+        if snapshot := _look(board):
+            on_progress(snapshot)
+    except BaseException:
+        _cancel(runs, board)
+        raise
+
+
+def _look(board: Any) -> dict[str, LevelProgress] | None:
+    try:
+        return ray.get(board.snapshot.remote(), timeout=5)
+    except RayError as exc:
+        logger.debug("the progress board does not answer: %s", exc)
+        return None
+
+
+def _give_up_waiting(runs: list[LevelRun]) -> None:
+    """Every run that is left has found no place for its workers."""
+    free = ray.available_resources()
+    for run in runs:
+        if run.active:
+            run.error = LevelFailed(
+                f"no place for {run.job.level.budget.num_workers} worker(s) with {run.resources} within "
+                f"{PLACEMENT_TIMEOUT_S:.0f} s; free in the cluster: CPU {free.get('CPU', 0):g}, "
+                f"GPU {free.get('GPU', 0):g}; add nodes or lower num_workers"
+            )
+
+
+def _cancel(runs: list[LevelRun], board: Any) -> None:
+    """Ask every worker to stop after its step and wait for the runs to end."""
+    logger.info("stopping the levels; the run goes on from the last checkpoint when started again")
+    try:
+        ray.get(board.cancel.remote(), timeout=5)
+    except RayError as exc:
+        logger.warning("the progress board does not answer: %s", exc)
+        return
+    deadline = time.monotonic() + CANCEL_TIMEOUT_S
+    for run in runs:
+        run.thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _raise_failures(runs: list[LevelRun]) -> None:
+    failed = [run for run in runs if run.error is not None]
+    if not failed:
+        return
+    sentences = [f"{run.job.level.name}: {_last_line(run.error)}" for run in failed]
+    others = [run.job.level.name for run in runs if run.error is None]
+    finished = f"; {', '.join(others)} finished and kept" if others else ""
+    raise LevelFailed(
+        f"training of {', '.join(run.job.level.name for run in failed)} failed after "
+        f"{failed[0].max_failures} restarts{finished}. {' · '.join(sentences)}. "
+        "Run the same command again to go on from the last checkpoint"
+    ) from failed[0].error
+
+
+def _last_line(error: BaseException | None) -> str:
+    """The root cause at the end of a Ray error, which carries whole tracebacks."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def _level_fit(run: LevelRun, run_dir: Path) -> LevelFit:
+    summary = run.result.return_value
+    seconds = max(summary["train_seconds"], 1e-9)
+    return LevelFit(
+        level=run.job.level.name,
+        model_dir=_take_model(run.result.checkpoint, run_dir / "levels" / run.job.level.name),
+        steps=int(summary["step"]),
+        tokens_seen=int(summary["tokens_seen"]),
+        train_loss=summary["ce"],
+        kd_loss=summary["kd"],
+        tokens_per_second=summary["tokens_seen"] / seconds,
+        seconds=run.seconds,
+        **{
+            name: int(summary[name])
+            for name in (
+                "targets_published",
+                "targets_used",
+                "targets_stale",
+                "targets_lost",
+                "targets_dropped",
+            )
+        },
+    )
+
+
+def _take_model(checkpoint: Any, target: Path) -> Path:
+    """Copy the model out of a checkpoint, verified; the folder appears whole or not at all."""
+    aside = target.with_name(f".{target.name}.unfinished")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    with checkpoint.as_directory() as directory:
+        read_manifest(Path(directory), SHARED_MANIFEST)
+        for name in MODEL_FILES:
+            shutil.copyfile(Path(directory) / name, aside / name)
+    shutil.rmtree(target, ignore_errors=True)
+    aside.rename(target)
+    return target

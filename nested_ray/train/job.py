@@ -1,0 +1,86 @@
+"""Everything one level's workers need to know, as plain values that travel through Ray."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Self
+
+from nested_ray.config.base import Settings
+from nested_ray.config.levels import LevelConfig
+from nested_ray.config.train import DistillConfig, TrainConfig
+
+
+class LevelJob(Settings):
+    """One level's part of a run."""
+
+    level: LevelConfig
+    levels: tuple[str, ...]
+    """Names of all levels, from the smallest to the largest."""
+    distill: DistillConfig
+    dataset_dir: str
+    """Training split, as Hugging Face `datasets` saved it."""
+    tokenizer_hash: str
+    vocab_size: int
+    pad_id: int
+    max_positions: int
+    paired_batch_size: int
+    """Examples of a shared batch: every level must build the same rows."""
+    seed: int
+    exchange_actor: str | None = None
+    """None: the level trains without its peers."""
+    board_actor: str | None = None
+    namespace: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        return cls.model_validate(values)
+
+    @property
+    def model_seed(self) -> int:
+        return self.seed ^ zlib.crc32(self.level.name.encode())
+
+    def is_upward(self, teacher: str) -> bool:
+        """Whether a teacher sees less than this level."""
+        return self.levels.index(teacher) < self.levels.index(self.level.name)
+
+
+def level_jobs(
+    config: TrainConfig,
+    *,
+    dataset_dirs: dict[str, str],
+    tokenizer_hash: str,
+    vocab_size: int,
+    pad_id: int,
+    exchange_actor: str | None,
+    board_actor: str | None,
+    namespace: str | None,
+) -> list[LevelJob]:
+    """One job per level, in the config's order."""
+    return [
+        LevelJob(
+            level=level,
+            levels=tuple(each.name for each in config.levels),
+            distill=config.distill,
+            dataset_dir=dataset_dirs[level.name],
+            tokenizer_hash=tokenizer_hash,
+            vocab_size=vocab_size,
+            pad_id=pad_id,
+            max_positions=max_positions(config),
+            paired_batch_size=min(each.budget.micro_batch_size for each in config.levels),
+            seed=config.seed,
+            exchange_actor=exchange_actor,
+            board_actor=board_actor,
+            namespace=namespace,
+        )
+        for level in config.levels
+    ]
+
+
+def max_positions(config: TrainConfig) -> int:
+    """Window, every context and their markers, and as much again as a window for completions."""
+    contexts = sum(level.context_tokens for level in config.levels)
+    needed = 2 * config.windows.window_tokens + contexts + 64
+    return -(-needed // 256) * 256

@@ -1,0 +1,288 @@
+"""LevelTrainer: one worker of one level, without Ray.
+
+It owns model, optimiser, dataset and its place in the data, and makes one step at a time. The loop
+around it decides when to report and to save.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import torch
+from datasets import Dataset
+from torch import nn
+from transformers import PreTrainedModel
+
+from nested_ray.checkpoints import TrainingState, save_state
+from nested_ray.datasets.loader import IGNORED, Batch, batch_digest, load_batch
+from nested_ray.distill.exchange import Exchange, RecordHeader
+from nested_ray.distill.losses import Teacher
+from nested_ray.distill.mailbox import Undelivered
+from nested_ray.distill.schedule import DistillSchedule
+from nested_ray.distill.targets import decode_targets, encode_targets
+from nested_ray.errors import TargetsMismatch
+from nested_ray.models import WindowModel, save_model
+from nested_ray.models.precision import autocast
+from nested_ray.train.job import LevelJob
+from nested_ray.train.lr import averaged_weights, build_optimizer
+from nested_ray.train.pairing import (
+    Choice,
+    PairingCursor,
+    Record,
+    RecordPool,
+    belongs_to_rank,
+    choose_batch,
+    is_turn_to_open,
+)
+from nested_ray.train.step import StepInput, StepResult, train_step
+
+
+@dataclass
+class Counters:
+    """Totals of one worker since the start of its run; they survive restarts."""
+
+    tokens_seen: int = 0
+    train_seconds: float = 0.0
+    """Time spent in steps."""
+    targets_published: int = 0
+    """Records handed to the exchange."""
+    targets_used: int = 0
+    """Peers' records that a step learned from."""
+    targets_stale: int = 0
+    targets_lost: int = 0
+    """Gone with a process or a timeout, or not of the batch that they named."""
+    targets_dropped: int = 0
+    """Own records not sent: the exchange was still busy with the ones before."""
+
+
+@dataclass
+class RecentLosses:
+    """Means over about the last 20 steps, in nats per token; None before the first."""
+
+    ce: float | None = None
+    kd: float | None = None
+
+    def add(self, result: StepResult) -> None:
+        self.ce = _smoothed(self.ce, result.ce)
+        if result.kd is not None:
+            self.kd = _smoothed(self.kd, result.kd)
+
+
+def _smoothed(before: float | None, value: float) -> float:
+    return value if before is None else 0.95 * before + 0.05 * value
+
+
+class LevelTrainer:
+    """Makes the steps of one rank of one level."""
+
+    def __init__(
+        self,
+        job: LevelJob,
+        *,
+        decoder: PreTrainedModel,
+        dataset: Dataset,
+        exchange: Exchange | None,
+        dtype: torch.dtype = torch.float32,
+        rank: int = 0,
+        world_size: int = 1,
+        wrap: Callable[[PreTrainedModel], nn.Module] = WindowModel,
+        undelivered: Callable[[], Undelivered] = Undelivered,
+    ) -> None:
+        """`wrap` makes the module that is trained: window model, device, data parallelism;
+        `undelivered` says what the exchange could not deliver so far."""
+        self.job, self.rank, self.world_size = job, rank, world_size
+        self.decoder, self.dataset, self.exchange = decoder, dataset, exchange
+        self.model = wrap(decoder)
+        self.optimizer = build_optimizer(job.level.lr, self.model)
+        self.device = next(self.model.parameters()).device
+        self.step = 0
+        self.counters = Counters()
+        self.recent = RecentLosses()
+        self.cursor = PairingCursor()
+        self.schedule = DistillSchedule.for_level(job.distill, job.level.budget.max_steps)
+        self.pool = RecordPool(
+            keep=job.distill.keep_records, max_staleness_steps=job.distill.max_staleness_steps
+        )
+        self._dtype = dtype
+        self._undelivered = undelivered
+        self._last_sequence = 0
+        self._before = Counters()
+        """Totals at the last restart."""
+        self._num_refused = 0
+
+    @property
+    def done(self) -> bool:
+        return self.step >= self.job.level.budget.max_steps
+
+    def make_step(self) -> StepResult:
+        """Choose a batch, learn from it and from the peers' targets, tell the peers about it."""
+        started = time.perf_counter()
+        self._read_exchange()
+        choice = self._choose()
+        batch = self._load(choice)
+        digest = batch_digest(batch) if choice.paired else ""
+        prepared = self._prepare(batch)
+        teachers = self._teachers(choice.records, digest, prepared)
+        result = train_step(
+            self.model,
+            self.optimizer,
+            prepared,
+            teachers,
+            kd_factor=self.schedule.factor(self.step),
+            max_grad_norm=self.job.level.budget.max_grad_norm,
+            autocast=self._autocast,
+        )
+        if choice.paired:
+            self._publish(choice.batch_id, digest, prepared, result)
+        self._count(result, len(teachers), time.perf_counter() - started)
+        self.step += 1
+        return result
+
+    def save(self, directory: Path) -> None:
+        """Write this rank's share of a checkpoint, with the averaged weights."""
+        with averaged_weights(self.optimizer):
+            state = TrainingState(
+                optimizer=self.optimizer.state_dict() if self.rank == 0 else {},
+                cursor=self._cursor_json(),
+                rng=torch.get_rng_state(),
+            )
+            save_state(
+                directory,
+                state,
+                rank=self.rank,
+                save_model=lambda folder: save_model(self.decoder, folder),
+            )
+
+    def restore(self, state: TrainingState) -> None:
+        """Go on from a checkpoint; the decoder was built with that checkpoint's weights."""
+        self.optimizer.load_state_dict(state.optimizer)
+        self.optimizer.train()
+        torch.set_rng_state(state.rng)
+        self.step = int(state.cursor["step"])
+        self.counters = Counters(**state.cursor["counters"])
+        self.recent = RecentLosses(**state.cursor["recent"])
+        self.cursor = PairingCursor.from_json(state.cursor["pairing"])
+        self._before = replace(self.counters)
+
+    def _cursor_json(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "pairing": self.cursor.to_json(),
+            "counters": asdict(self.counters),
+            "recent": asdict(self.recent),
+        }
+
+    @property
+    def _exchanges(self) -> bool:
+        return self.exchange is not None and self.schedule.exchanges(self.step)
+
+    def _read_exchange(self) -> None:
+        if self.exchange is None:
+            return
+        unread = self.exchange.unread(self.job.level.name, self._last_sequence)
+        if unread:
+            self._last_sequence = unread[-1][0]
+        self.pool.add(
+            Record(header, payload)
+            for _, header, payload in unread
+            if belongs_to_rank(header.batch_id, self.rank, self.world_size)
+        )
+
+    def _choose(self) -> Choice:
+        name, share = self.job.level.name, self.job.distill.paired_share
+        position, num_levels = self.job.levels.index(name), len(self.job.levels)
+        return choose_batch(
+            self.step,
+            level=name,
+            rank=self.rank,
+            paired_share=share,
+            takes=self._exchanges and not is_turn_to_open(self.step, share, position, num_levels),
+            cursor=self.cursor,
+            pool=self.pool,
+        )
+
+    def _load(self, choice: Choice) -> Batch:
+        private_size = self.job.level.budget.micro_batch_size
+        return load_batch(
+            self.dataset,
+            seed=self.job.seed,
+            batch_id=choice.batch_id,
+            batch_size=self.job.paired_batch_size if choice.paired else private_size,
+            pad_id=self.job.pad_id,
+        )
+
+    def _prepare(self, batch: Batch) -> StepInput:
+        valid_BW = batch.target_ids != IGNORED
+        return StepInput(
+            input_ids_BL=batch.input_ids.to(self.device),
+            target_index_BW=batch.target_index.to(self.device),
+            valid_BW=valid_BW.to(self.device),
+            gold_ids_N=batch.target_ids[valid_BW].to(self.device),
+        )
+
+    def _teachers(
+        self, records: tuple[Record, ...], digest: str, batch: StepInput
+    ) -> list[Teacher]:
+        teachers = []
+        for record in records:
+            try:
+                targets = decode_targets(
+                    record.header,
+                    record.payload,
+                    batch_digest=digest,
+                    num_tokens=len(batch.gold_ids_N),
+                    tokenizer_hash=self.job.tokenizer_hash,
+                    vocab_size=self.job.vocab_size,
+                )
+            except TargetsMismatch:
+                self._num_refused += 1
+                continue
+            upward = self.job.is_upward(record.header.level)
+            margin = self.job.distill.upward_margin_nats if upward else None
+            teachers.append(Teacher(targets.to(self.device), margin))
+        return teachers
+
+    def _publish(self, batch_id: str, digest: str, batch: StepInput, result: StepResult) -> None:
+        """A level still in burn-in has nothing to teach."""
+        if self.exchange is None or not self._exchanges:
+            return
+        head_k, tail_samples = self.job.distill.head_k, self.job.distill.tail_samples
+        generator = torch.Generator().manual_seed(self.job.model_seed ^ crc32(batch_id.encode()))
+        payload = encode_targets(
+            result.logits_NV,
+            batch.gold_ids_N,
+            head_k=head_k,
+            tail_samples=tail_samples,
+            generator=generator,
+        )
+        header = RecordHeader(
+            level=self.job.level.name,
+            batch_id=batch_id,
+            batch_digest=digest,
+            weights_step=self.step,
+            num_tokens=result.num_tokens,
+            tokenizer_hash=self.job.tokenizer_hash,
+            head_k=head_k,
+            tail_samples=tail_samples,
+        )
+        self.exchange.publish(header, payload)
+        self.counters.targets_published += 1
+
+    def _count(self, result: StepResult, num_teachers: int, seconds: float) -> None:
+        counters, undelivered = self.counters, self._undelivered()
+        counters.tokens_seen += result.num_tokens
+        counters.targets_used += num_teachers
+        counters.train_seconds += seconds
+        counters.targets_stale = self._before.targets_stale + self.pool.num_stale
+        counters.targets_lost = self._before.targets_lost + undelivered.lost + self._num_refused
+        counters.targets_dropped = self._before.targets_dropped + undelivered.dropped
+        self.recent.add(result)
+
+    def _autocast(self) -> AbstractContextManager[None]:
+        return autocast(self._dtype, self.device)

@@ -1,0 +1,201 @@
+"""The training loop of one worker: what Ray Train runs, told as a story."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import ray.train
+import ray.train.torch
+import torch
+from datasets import load_from_disk
+from ray.train import Checkpoint, CheckpointUploadMode
+
+from nested_ray.checkpoints import load_state
+from nested_ray.distill.mailbox import Undelivered
+from nested_ray.distill.ray_exchange import RayExchange
+from nested_ray.models import WindowModel, build_model, load_model
+from nested_ray.models.precision import choose_dtype
+from nested_ray.models.scratch import PRESETS
+from nested_ray.train.board import BoardClient
+from nested_ray.train.job import LevelJob
+from nested_ray.train.level import LevelTrainer
+from nested_ray.train.pairing import belongs_to_rank
+from nested_ray.train.progress import WorkerProgress
+
+START_TIMEOUT_S = 120.0
+"""How long a level waits for the others to be placed before it starts without them."""
+
+
+def train_loop_per_worker(config: dict[str, Any]) -> dict[str, Any]:
+    """Train one worker of one level to its last step; rank 0's summary is the run's result."""
+    job = LevelJob.from_dict(config)
+    torch.set_num_threads(num_threads(job))
+    with open_exchange(job) as exchange:
+        trainer = open_trainer(job, exchange)
+        with open_board(job, trainer) as board:
+            while not trainer.done and not (board and board.cancelled):
+                trainer.make_step()
+                if trainer.done:
+                    report_checkpoint(trainer, CheckpointUploadMode.SYNC)
+                elif trainer.step % job.level.budget.checkpoint_every_steps == 0:
+                    report_checkpoint(trainer, CheckpointUploadMode.ASYNC)
+        return summary(trainer)
+
+
+def num_threads(job: LevelJob) -> int:
+    """Threads of this worker: cores of its machine over the workers that may share it."""
+    cores = len(os.sched_getaffinity(0))
+    sharing = len(job.levels) * ray.train.get_context().get_local_world_size()
+    return max(1, cores // sharing)
+
+
+@contextmanager
+def open_exchange(job: LevelJob) -> Iterator[RayExchange | None]:
+    """This worker's end of the exchange, or None for a level that trains alone."""
+    if job.exchange_actor is None or job.namespace is None:
+        yield None
+        return
+    context = ray.train.get_context()
+    rank, world_size = context.get_world_rank(), context.get_world_size()
+    exchange = RayExchange(
+        job.exchange_actor,
+        job.namespace,
+        job.level.name,
+        keep=job.distill.keep_records,
+        accepts=lambda header: belongs_to_rank(header.batch_id, rank, world_size),
+    )
+    try:
+        yield exchange
+    finally:
+        exchange.close()
+
+
+def open_trainer(job: LevelJob, exchange: RayExchange | None) -> LevelTrainer:
+    """A trainer with fresh weights, or as its last checkpoint left it."""
+    context = ray.train.get_context()
+    rank = context.get_world_rank()
+    checkpoint = ray.train.get_checkpoint()
+    if checkpoint is None:
+        return new_trainer(job, exchange, fresh_decoder(job))
+    with checkpoint.as_directory() as directory:
+        state = load_state(Path(directory), rank=rank)
+        trainer = new_trainer(job, exchange, load_model(directory))
+    trainer.restore(state)
+    return trainer
+
+
+def fresh_decoder(job: LevelJob) -> Any:
+    return build_model(
+        job.level.model,
+        vocab_size=job.vocab_size,
+        max_positions=job.max_positions,
+        seed=job.model_seed,
+    )
+
+
+def new_trainer(job: LevelJob, exchange: RayExchange | None, decoder: Any) -> LevelTrainer:
+    context = ray.train.get_context()
+    width = PRESETS[job.level.model.preset].hidden_size
+    return LevelTrainer(
+        job,
+        decoder=decoder,
+        dataset=load_from_disk(job.dataset_dir),
+        exchange=exchange,
+        dtype=choose_dtype(job.level.budget.precision, ray.train.torch.get_device(), width),
+        rank=context.get_world_rank(),
+        world_size=context.get_world_size(),
+        wrap=lambda decoder: ray.train.torch.prepare_model(WindowModel(decoder)),
+        undelivered=exchange.undelivered if exchange else Undelivered,
+    )
+
+
+@contextmanager
+def open_board(job: LevelJob, trainer: LevelTrainer) -> Iterator[BoardClient | None]:
+    """Start together with the other levels and report progress until the loop ends."""
+    if job.board_actor is None or job.namespace is None:
+        yield None
+        return
+    pace = Pace(trainer)
+    board = BoardClient(
+        job.board_actor,
+        job.namespace,
+        job.level.name,
+        trainer.rank,
+        measure=lambda: measure(trainer, pace),
+    )
+    board.wait_for_start(START_TIMEOUT_S)
+    try:
+        yield board
+    finally:
+        board.close()
+
+
+class Pace:
+    """Speed between two looks at the trainer; a look without a new step keeps the speed before."""
+
+    def __init__(self, trainer: LevelTrainer) -> None:
+        self._step, self._tokens = trainer.step, trainer.counters.tokens_seen
+        self._looked_at = time.monotonic()
+        self.tokens_per_second = self.seconds_per_step = 0.0
+
+    def look(self, trainer: LevelTrainer) -> None:
+        now, step, tokens = time.monotonic(), trainer.step, trainer.counters.tokens_seen
+        if step == self._step:
+            return
+        elapsed = now - self._looked_at
+        self.tokens_per_second = (tokens - self._tokens) / elapsed
+        self.seconds_per_step = elapsed / (step - self._step)
+        self._step, self._tokens, self._looked_at = step, tokens, now
+
+
+def measure(trainer: LevelTrainer, pace: Pace) -> WorkerProgress:
+    """What the board hears; read from another thread while the trainer works."""
+    pace.look(trainer)
+    counters = trainer.counters
+    return WorkerProgress(
+        step=trainer.step,
+        tokens_per_second=pace.tokens_per_second,
+        seconds_per_step=pace.seconds_per_step,
+        ce=trainer.recent.ce,
+        kd=trainer.recent.kd,
+        tokens_seen=counters.tokens_seen,
+        targets_published=counters.targets_published,
+        targets_used=counters.targets_used,
+        targets_stale=counters.targets_stale,
+        targets_lost=counters.targets_lost,
+        targets_dropped=counters.targets_dropped,
+    )
+
+
+def report_checkpoint(trainer: LevelTrainer, mode: CheckpointUploadMode) -> None:
+    """Hand a checkpoint to Ray Train; every rank takes part. The folder is deleted once uploaded."""
+    directory = tempfile.mkdtemp(prefix="nested-ray-checkpoint-")
+    trainer.save(Path(directory))
+    ray.train.report(
+        {"step": trainer.step, "ce": trainer.recent.ce},
+        checkpoint=Checkpoint.from_directory(directory),
+        checkpoint_upload_mode=mode,
+        delete_local_checkpoint_after_upload=True,
+    )
+
+
+def summary(trainer: LevelTrainer) -> dict[str, Any]:
+    """Totals over the level's workers, as plain numbers."""
+    totals: dict[str, float] = asdict(trainer.counters)
+    if trainer.world_size > 1:
+        totals = sum_over_ranks(totals, trainer.device)
+        totals["train_seconds"] /= trainer.world_size
+    return {"step": trainer.step, "ce": trainer.recent.ce, "kd": trainer.recent.kd, **totals}
+
+
+def sum_over_ranks(totals: dict[str, float], device: torch.device) -> dict[str, float]:
+    values = torch.tensor(list(totals.values()), dtype=torch.float64, device=device)
+    torch.distributed.all_reduce(values)
+    return dict(zip(totals, values.tolist(), strict=True))
