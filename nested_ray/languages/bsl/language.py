@@ -1,0 +1,90 @@
+"""The Language protocol for 1C:Enterprise BSL and OneScript."""
+
+from __future__ import annotations
+
+from nested_ray.languages.base import Outline, Span, SyntaxIssue, Validity
+from nested_ray.languages.bsl.directives import Line, parse_directive
+from nested_ray.languages.bsl.keywords import KEYWORDS, Kind, describe
+from nested_ray.languages.bsl.lexer import Tokens, could_end_string, tokenize
+from nested_ray.languages.bsl.outline import outline
+from nested_ray.languages.bsl.parser import Failure, read
+
+_MAX_EXPECTED = 4
+
+
+class Bsl:
+    """1C:Enterprise BSL and OneScript, Russian and English."""
+
+    name = "bsl"
+    extensions = (".bsl", ".os")
+    line_comment = "//"
+
+    def check(self, text: str) -> SyntaxIssue | None:
+        """The first syntax error of a module; None when it parses in every environment."""
+        tokens = tokenize(text)
+        reading = read(tokens)
+        failure = reading.failure or reading.at_end
+        return _issue(tokens, failure) if failure else None
+
+    def check_prefix(self, text: str) -> Validity:
+        """Whether the beginning of a module can still become a valid module."""
+        tokens = tokenize(text)
+        reading = read(tokens)
+        if reading.failure is None:
+            return Validity.INCOMPLETE if reading.at_end else Validity.VALID
+        viable = _could_continue(tokens, reading.failure)
+        return Validity.INCOMPLETE if viable else Validity.INVALID
+
+    def outline(self, text: str) -> Outline:
+        """Procedures, functions, module variables, used libraries and names."""
+        return outline(tokenize(text))
+
+
+def _issue(tokens: Tokens, failure: Failure) -> SyntaxIssue:
+    if failure.index < len(tokens.kinds):
+        start, end = tokens.starts[failure.index], tokens.end(failure.index)
+        found = _quote(tokens.spellings[failure.index])
+    else:
+        start = end = len(tokens.text)
+        found = "the end of the text"
+    if failure.message:
+        return SyntaxIssue(Span(start, end), f"{failure.message}: {found}")
+    return SyntaxIssue(Span(start, end), f"unexpected {found}{_expectation(failure)}")
+
+
+def _quote(spelling: str) -> str:
+    line = spelling.splitlines()[0] if spelling.splitlines() else spelling
+    return f"`{line}`" if len(line) <= 40 else f"`{line[:37]}...`"
+
+
+def _expectation(failure: Failure) -> str:
+    kinds = sorted(failure.expected)
+    if not kinds or len(kinds) > _MAX_EXPECTED:
+        # `;` alone explains a missing separator better than the twenty ways to go on.
+        return ", expected `;`" if Kind.SEMICOLON in failure.expected else ""
+    return ", expected " + " or ".join(describe(kind) for kind in kinds)
+
+
+def _could_continue(tokens: Tokens, failure: Failure) -> bool:
+    """Whether more characters at the end of the text could turn the failing token into a fitting one."""
+    index, text = failure.index, tokens.text
+    spelling, kind = tokens.spellings[index], tokens.kinds[index]
+    if kind is Kind.ERROR and spelling.startswith('"'):
+        return Kind.STRING in failure.expected and could_end_string(text, tokens.starts[index])
+    if index + 1 < len(tokens.kinds) or not text.endswith(spelling):
+        return False
+    if kind is Kind.DIRECTIVE:
+        return parse_directive(spelling).line is Line.UNFINISHED
+    if kind is Kind.ERROR:
+        return spelling.startswith("'") and Kind.DATE in failure.expected
+    if spelling == "/":
+        return True  # may become a comment
+    return _begins_expected_word(spelling.lower(), failure.expected)
+
+
+def _begins_expected_word(word: str, expected: frozenset[Kind]) -> bool:
+    if not (word[0] == "_" or word[0].isalpha()):
+        return False
+    return Kind.NAME in expected or any(
+        kind in expected and keyword.startswith(word) for keyword, kind in KEYWORDS.items()
+    )

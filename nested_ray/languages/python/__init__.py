@@ -1,0 +1,5 @@
+"""Python text → validity and outline."""
+
+from nested_ray.languages.python.language import Python
+
+__all__ = ["Python"]

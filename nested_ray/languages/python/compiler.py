@@ -1,0 +1,74 @@
+"""What CPython's own compiler says of a text, with every way it can fail turned into an answer."""
+
+from __future__ import annotations
+
+import ast
+import re
+import threading
+import warnings
+
+from nested_ray.languages.base import Span, SyntaxIssue
+
+# Of CPython's Include/cpython/compile.h; codeop uses it for the interactive prompt.
+_ALLOW_INCOMPLETE_INPUT = 0x4000
+_INCOMPLETE = "incomplete input"
+
+# `warnings.catch_warnings` swaps global state; two threads inside it could leave filters changed.
+_LOCK = threading.Lock()
+_LINE_END = re.compile(r"\r\n?|\n")
+
+
+def compile_error(text: str, *, only_parse: bool = False) -> Exception | None:
+    """The error CPython raises for the text, or None when it compiles."""
+    return _compile(text, ast.PyCF_ONLY_AST if only_parse else 0)
+
+
+def is_viable(text: str) -> bool:
+    """Whether parsing ends for want of more text, or does not fail at all.
+
+    A last line without line end counts as finished; callers end it with a backslash otherwise.
+    """
+    error = _compile(text, ast.PyCF_ONLY_AST | _ALLOW_INCOMPLETE_INPUT)
+    return error is None or (isinstance(error, SyntaxError) and error.msg == _INCOMPLETE)
+
+
+def _compile(text: str, flags: int) -> Exception | None:
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # invalid escapes and the like are valid Python
+        try:
+            compile(text, "<text>", "exec", flags=flags, dont_inherit=True)
+        except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError) as error:
+            # ValueError: NUL or a lone surrogate. MemoryError, RecursionError: nested too deeply.
+            return error.with_traceback(None)
+    return None
+
+
+def to_issue(text: str, error: Exception) -> SyntaxIssue:
+    """The compiler's error as a span of characters and a sentence."""
+    if "\0" in text and not (isinstance(error, SyntaxError) and error.lineno):
+        start = text.index("\0")
+        return SyntaxIssue(Span(start, start + 1), "source code cannot contain a NUL character")
+    if isinstance(error, SyntaxError):
+        return SyntaxIssue(_syntax_error_span(text, error), error.msg or "invalid syntax")
+    if isinstance(error, UnicodeEncodeError):
+        return SyntaxIssue(Span(error.start, error.end), "a lone surrogate is not a character")
+    if isinstance(error, (MemoryError, RecursionError)):
+        return SyntaxIssue(Span(0, len(text)), "nested too deeply for the Python compiler")
+    return SyntaxIssue(Span(0, len(text)), str(error) or type(error).__name__)
+
+
+def _syntax_error_span(text: str, error: SyntaxError) -> Span:
+    line_starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
+    start = _offset(text, line_starts, error.lineno, error.offset)
+    end = _offset(text, line_starts, error.end_lineno, error.end_offset)
+    return Span(start, max(start, end))
+
+
+def _offset(text: str, line_starts: list[int], line: int | None, column: int | None) -> int:
+    """Character offset of a one-based line and column, moved into the text where it lies outside."""
+    if not line or line < 1:
+        return 0
+    if line > len(line_starts):
+        return len(text)
+    following = line_starts[line] if line < len(line_starts) else len(text)
+    return min(line_starts[line - 1] + max((column or 1) - 1, 0), following)

@@ -1,0 +1,196 @@
+"""Whether the beginning of a Python file can still become a file.
+
+CPython's parser can be asked to tell "wrong" from "ended too early". A backslash put after a text
+makes the end come directly after its last token, so the answer is exact to the token. What is
+left is a last token that was cut in two: it is completed in every way that matters.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from nested_ray.languages.base import Validity
+from nested_ray.languages.python.compiler import compile_error, is_viable
+from nested_ray.languages.python.lines import Ending, OpenString, close_blocks, find_ending
+
+_JOIN = "\\\n"
+_MAX_FSTRING_DEPTH = 4
+_MAX_CUTS = 3
+_STATEMENT = re.compile(r"^(?!(?:else|elif|except|finally)\b)[^\W\d]|^@", re.MULTILINE)
+_WORD = re.compile(r"\w+\Z")
+_NUMBER_AND_WORD = re.compile(r"(?<![^\W\d])(\d[\d_.]*)([a-z]*)\Z")
+_EXPONENT = re.compile(r"\d[eE][+-]\Z")
+_ESCAPE = re.compile(
+    r"\\(?:x[0-9a-fA-F]?|u[0-9a-fA-F]{0,3}|U[0-9a-fA-F]{0,7}|N(?:\{[^{}\\'\"\r\n]*)?)\Z"
+)
+_OPERATOR_TAIL = re.compile(r"(?:\*\*|//|<<|>>|\.\.|[=!:\-*/<>.@+|&^%])\Z")
+_OPERATORS = (
+    "== != := -> ** // << >> <= >= += -= *= /= %= @= &= |= ^= **= //= <<= >>= ..."
+).split()
+
+
+def prefix_validity(text: str) -> Validity:
+    """VALID, INCOMPLETE or INVALID; see nested_ray.languages.base.Validity."""
+    tail = _after_known_head(text)
+    error = compile_error(tail)
+    if error is None:
+        return Validity.VALID
+    if not isinstance(error, SyntaxError):
+        return Validity.INVALID
+    ending = find_ending(tail)
+    if not _some_continuation_parses(tail, ending):
+        return Validity.INVALID
+    return Validity.INVALID if _complete_part_fails(tail, ending) else Validity.INCOMPLETE
+
+
+def _after_known_head(text: str) -> str:
+    """The text without leading statements that compile on their own; all of it when in doubt.
+
+    While a file is being typed its head stays the same, so it is compiled once.
+    """
+    if "\r" in text or "__future__" in text:
+        return text
+    end = len(text)
+    starts: list[int] = []
+    while end > 0 and len(starts) <= _MAX_CUTS:
+        start = text.rfind("\n", 0, end) + 1
+        if _STATEMENT.match(text, start):
+            starts.append(start)
+        end = start - 1
+    # The last statement may still turn into a clause of the one before it (`el` → `else`).
+    for start in starts[1:]:
+        if start and _compiles(text[:start]):
+            return text[start:]
+    return text
+
+
+@lru_cache(maxsize=32)
+def _compiles(text: str) -> bool:
+    return compile_error(text) is None
+
+
+def _some_continuation_parses(text: str, ending: Ending) -> bool:
+    if ending.string:
+        return _string_can_end(text, ending.string, _MAX_FSTRING_DEPTH)
+    if ending.in_comment or text.endswith("\\"):
+        return is_viable(text + "\n")
+    if ending.last_string and compile_error(ending.last_string, only_parse=True):
+        return False  # the parser looks inside a string only when it sees what follows
+    last_line_start = max(text.rfind("\n"), text.rfind("\r")) + 1
+    if not text[last_line_start:].strip(" \t\f"):
+        return is_viable(text[:last_line_start])
+    return any(is_viable(candidate + _JOIN) for candidate in _completed_tokens(text))
+
+
+def _completed_tokens(text: str) -> Iterator[str]:
+    """The text as it is, then with its last token completed in every way that changes its kind."""
+    yield text
+    operator = _OPERATOR_TAIL.search(text)
+    if operator:
+        if _EXPONENT.search(text):
+            yield text + "0"
+        for longer in _OPERATORS:
+            if longer.startswith(operator[0]) and longer != operator[0]:
+                yield text[: operator.start()] + longer
+    word = _WORD.search(text)
+    if word:
+        before = text[: word.start()]
+        yield from (_completed_words(before, word[0]) if not word[0][0].isdigit() else ())
+    number = _NUMBER_AND_WORD.search(text)
+    if number:
+        yield from (text + "0", text + ".0")
+        for whole in keyword.kwlist:
+            if number[2] and whole.startswith(number[2]):
+                yield f"{text[: number.start()]}{number[1]} {whole}"
+
+
+def _completed_words(before: str, word: str) -> Iterator[str]:
+    yield f"{before}{word}_"  # a name, also when it is spelled like a keyword so far
+    for whole in keyword.kwlist:
+        if whole.startswith(word) and whole != word:
+            yield before + whole
+    if word.lower() in ("r", "b", "f", "u", "br", "rb", "fr", "rf"):
+        yield f"{before}{word}''"
+
+
+def _string_can_end(text: str, string: OpenString, depth: int) -> bool:
+    body = text[string.start + len(string.quote) :]
+    opening = text[: string.start + len(string.quote)]
+    num_backslashes = len(body) - len(body.rstrip("\\"))
+    if num_backslashes % 2:
+        body = body[:-1]
+    elif len(string.quote) == 3:
+        body = _without_closing_quotes(body, string.quote[0])
+    if "r" not in string.prefix:
+        body = _ESCAPE.sub("", body)
+    if "f" in string.prefix:
+        return _fstring_can_end(opening, body, string, depth)
+    return _closes(opening, body, string)
+
+
+def _closes(opening: str, body: str, string: OpenString) -> bool:
+    """Whether the string is sound by itself and may stand where it does."""
+    literal = string.prefix + string.quote + body + string.quote
+    if compile_error(literal, only_parse=True) is not None:
+        return False
+    return is_viable(opening + body + string.quote + _JOIN)
+
+
+def _without_closing_quotes(body: str, quote: str) -> str:
+    """One or two quotes at the end would join the closing ones."""
+    stripped = body.rstrip(quote)
+    return (
+        stripped if not stripped.endswith("\\") else stripped + quote * (len(body) > len(stripped))
+    )
+
+
+def _fstring_can_end(opening: str, body: str, string: OpenString, depth: int) -> bool:
+    hole = _open_hole(body)
+    if hole is None:
+        closings = (body, body + "}") if body.endswith("}") else (body,)
+        return any(_closes(opening, closed, string) for closed in closings)
+    if not _closes(opening, body[:hole], string):
+        return False
+    inner = body[hole + 1 :]
+    if re.search(r"[!:]", inner) or not inner.strip() or depth == 0:
+        return True  # conversion, format, or a colon deeper inside: any of them can go on
+    # No backslash and no comment may stand in the braces; the text there is an expression.
+    inner = "(" + inner
+    ending = find_ending(inner)
+    if ending.string:
+        return _string_can_end(inner, ending.string, depth - 1)
+    return any(is_viable(candidate + _JOIN) for candidate in _completed_tokens(inner))
+
+
+def _open_hole(body: str) -> int | None:
+    """Offset of the brace whose replacement field is open at the end of an f-string's body."""
+    level, start, position = 0, None, 0
+    while position < len(body):
+        character = body[position]
+        if level == 0 and body[position : position + 2] in ("{{", "}}"):
+            position += 2
+            continue
+        if character == "{":
+            start = position if level == 0 else start
+            level += 1
+        elif character == "}" and level:
+            level -= 1
+        position += 1
+    return start if level else None
+
+
+def _complete_part_fails(text: str, ending: Ending) -> bool:
+    """Whether the finished statements break a rule that no later text can repair.
+
+    `return` outside a function, `break` outside a loop, a repeated argument: the grammar accepts
+    them, the compiler does not.
+    """
+    closed = close_blocks(text, ending)
+    if compile_error(closed, only_parse=True) is not None:
+        return False  # what was added does not fit; nothing can be said
+    error = compile_error(closed)
+    # The binding of a nonlocal name may still follow.
+    return isinstance(error, SyntaxError) and "nonlocal" not in (error.msg or "")
