@@ -26,6 +26,8 @@ class Document:
     licence: str | None
     """SPDX expression, when one was found."""
     split: Split
+    cut_from: str | None = None
+    """Path of the whole file, when a small corpus was cut into parts; `path` is then the part's."""
 
 
 @dataclass(frozen=True)
