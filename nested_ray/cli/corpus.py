@@ -68,8 +68,11 @@ def _config_of(sources: list[str], path: Path | None) -> CorpusConfig:
 
 def _read(config: CorpusConfig) -> Corpus:
     from rich.console import Console
+    from rich.text import Text
 
     from nested_ray.corpus.build import build_corpus
 
     with Console(stderr=True).status("reading files") as status:
-        return build_corpus(config, lambda count, path: status.update(f"file {count:,}: {path}"))
+        return build_corpus(
+            config, lambda count, path: status.update(Text(f"file {count:,}: {path}"))
+        )

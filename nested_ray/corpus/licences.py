@@ -145,8 +145,8 @@ def package_licence(name: str) -> str | None:
     if distribution is None:
         return None
     metadata = distribution.metadata
-    if expression := metadata.get("License-Expression"):
-        return expression
+    if expressions := metadata.get_all("License-Expression"):
+        return expressions[0]
     for file in distribution.files or ():
         if LICENCE_FILE.match(file.name) and ".dist-info" in str(file):
             try:

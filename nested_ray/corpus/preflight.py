@@ -186,7 +186,7 @@ def _counted(numbers: dict[str, int]) -> str:
 
 
 def _split_table(report: PreflightReport) -> Table:
-    table = Table("split", title_justify="left")
+    table = Table("split")
     table.add_column("documents", justify="right")
     table.add_column("bytes", justify="right")
     table.add_column("share", justify="right")
