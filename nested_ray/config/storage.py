@@ -23,6 +23,8 @@ class StorageConfig(Settings):
     """`NESTED_RAY_BUCKET`; with a bucket and no endpoint, boto3's default endpoint (AWS) is used."""
     embedded_s3: bool = True
     """False when an endpoint or a bucket is set."""
+    wait_s: float = 20.0
+    """How long a server that does not answer is waited for before the call fails."""
 
     @classmethod
     def from_env(cls) -> StorageConfig:

@@ -48,7 +48,7 @@ def ensure_storage(
         try:
             found = lease.require(embedded)
         except BaseException:
-            release_storage(config)
+            release_storage(config, need)
             raise
     return StorageAddresses(
         database_url=found.get("database_url") or config.database_url,
@@ -62,8 +62,10 @@ def ensure_storage(
     )
 
 
-def release_storage(config: StorageConfig) -> None:
+def release_storage(config: StorageConfig, need: Collection[ServerName] = ALL_SERVERS) -> None:
     """Give back one `ensure_storage`; with the last one this process no longer counts as a user."""
+    if not embedded_servers(config) & set(need):
+        return
     with _leases_guard:
         lease = _leases.get(config.home)
         if lease is None:
@@ -120,7 +122,9 @@ class Lease:
         while True:
             self._keep_supervised()
             servers = self._read_state()
-            failed = [s["error"] for n in names if (s := servers.get(n, {})).get("state") == "failed"]
+            failed = [
+                s["error"] for n in names if (s := servers.get(n, {})).get("state") == "failed"
+            ]
             if failed:
                 raise StorageUnavailable("; ".join(failed))
             if all(servers.get(name, {}).get("state") == "ready" for name in names):

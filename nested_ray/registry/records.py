@@ -85,3 +85,60 @@ class NestDraft:
     levels: tuple[LevelRecord, ...]
     files: dict[str, Path] = field(default_factory=dict[str, Path])
     """Path inside the version → local file. Only `.safetensors`, `.json`, `.yaml`, `.txt` and `.npy` are accepted."""
+
+
+@dataclass(frozen=True)
+class NestSummary:
+    """One nest in a listing."""
+
+    name: str
+    num_versions: int
+    created_at: datetime
+    last_published_at: datetime | None
+
+
+@dataclass(frozen=True)
+class AliasRecord:
+    """Where an alias points; `rev` grows by one with every move."""
+
+    nest: str
+    alias: str
+    version: int
+    rev: int
+
+
+@dataclass(frozen=True)
+class PublishRequest:
+    """The rows of a version that is about to be uploaded."""
+
+    nest: str
+    run_id: str
+    corpus_digest: str
+    config: dict[str, Any]
+    metrics: dict[str, Any]
+    levels: tuple[LevelRecord, ...]
+    files: tuple[FileRecord, ...]
+
+
+@dataclass(frozen=True)
+class MoveRequest:
+    """A compare-and-swap of one alias."""
+
+    nest: str
+    alias: str
+    version: int
+    expected_rev: int
+    """The revision that was read; 0 when the alias did not exist."""
+    move_id: str
+    """Chosen by the caller; asking twice with one id moves once."""
+    moved_by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class BlobObject:
+    """One object found in S3."""
+
+    sha256: str
+    size_bytes: int
+    modified_at: datetime

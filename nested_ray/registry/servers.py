@@ -23,7 +23,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from nested_ray.errors import StorageUnavailable
@@ -120,7 +120,7 @@ class Postgres:
             env=_environment(self.folder),
             capture_output=True,
             text=True,
-            **self._user.popen_arguments(),  # pyright: ignore[reportArgumentType, reportCallIssue]
+            **self._user.popen_arguments(),
         )
         if done.returncode != 0:
             raise StorageUnavailable(f"initdb failed in {fresh}: {done.stderr.strip()}")
@@ -129,7 +129,9 @@ class Postgres:
     def _make_private(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if folder.stat().st_uid not in (os.geteuid(), self._user.uid):
-            raise StorageUnavailable(f"{folder} belongs to another user; remove it or ask its owner")
+            raise StorageUnavailable(
+                f"{folder} belongs to another user; remove it or ask its owner"
+            )
         self._user.own(folder)
         folder.chmod(0o700)
 
@@ -293,9 +295,9 @@ def _weed_environment(settings: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _settings(path: Path, *, ports: tuple[str, ...], keys: tuple[str, ...]) -> dict[str, str]:
+def _settings(path: Path, *, ports: tuple[str, ...], keys: tuple[str, ...]) -> dict[str, Any]:
     """Ports and secrets of one server: kept across restarts, ports only while they are free."""
-    settings = json.loads(path.read_text()) if path.exists() else {}
+    settings: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     for key in keys:
         settings.setdefault(key, secrets.token_hex(20))
     for name in ports:

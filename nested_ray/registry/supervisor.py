@@ -123,7 +123,7 @@ class Supervised:
                     stderr=log,
                     start_new_session=True,
                     preexec_fn=lambda: _record_self(record),
-                    **self._user.popen_arguments(),  # pyright: ignore[reportArgumentType, reportCallIssue]
+                    **self._user.popen_arguments(),
                 )
         finally:
             os.close(record)
