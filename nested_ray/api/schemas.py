@@ -103,8 +103,8 @@ class Decision(BaseModel):
     """Model version of every level that took part."""
     arm: str | None
     """The arm of the A/B split that served the request."""
-    escalations: int
-    """How many levels' answers were not good enough."""
+    escalated: dict[str, str]
+    """Levels whose answer was not good enough, with the reason."""
     skipped: dict[str, str]
     """Levels that could not answer, with the reason."""
     cached: bool

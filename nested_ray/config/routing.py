@@ -11,7 +11,7 @@ class ArmConfig(Settings):
     """One arm of an A/B split."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")
-    version: str
+    version: str = Field(coerce_numbers_to_str=True)
     """An alias (`champion`, `candidate`) or a version number of the served nest."""
     weight: float = Field(gt=0)
     """Share of the units; weights are normalised."""
@@ -38,6 +38,8 @@ class RoutingConfig(Settings):
     """How long an answer may come from Redis; 0 turns the cache off."""
     request_timeout_s: float = Field(default=30.0, gt=0)
     """From arrival to the last byte; levels that may still be asked share what is left."""
+    level_rest_s: float = Field(default=5.0, ge=0)
+    """A level that failed is passed by for this long, unless the caller named it."""
 
     @model_validator(mode="after")
     def _arms_differ(self) -> RoutingConfig:

@@ -88,7 +88,7 @@ class ServeConfig(Settings):
     """Which nest is served, and how."""
 
     nest: str = "default"
-    version: str = "champion"
+    version: str = Field(default="champion", coerce_numbers_to_str=True)
     """Alias or version number; an `ab_split` in `routing` overrides it."""
     levels: dict[str, LevelServeConfig] = {}
     """By level name; levels not named here take the defaults."""

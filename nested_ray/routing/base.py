@@ -22,6 +22,8 @@ class Ask:
     model: str = "auto"
     """`auto`, `ensemble` or the name of a level."""
     task: str = "completion"
+    version: int | None = None
+    """A served version asked for by number; it takes no part in the A/B split."""
     unit: str = ""
     """Who asks; the same unit always meets the same arm of an A/B split."""
 
@@ -123,8 +125,8 @@ class Answer:
     versions: dict[str, str]
     """Model version of every level that took part: `{"syntax": "default@3"}`."""
     arm: str | None
-    escalations: int = 0
-    """How many levels' answers were not good enough."""
+    escalated: dict[str, str] = field(default_factory=dict[str, str])
+    """Levels whose answer was not good enough, with the reason; in the order in which they were asked."""
     skipped: dict[str, str] = field(default_factory=dict[str, str])
     """Levels that should have been asked and could not answer, with the reason."""
     cached: bool = False

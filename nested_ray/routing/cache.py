@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -25,20 +25,20 @@ _ANSWER = TypeAdapter(Answer)
 
 
 class AnswerCache(Protocol):
-    """Where answers are kept; it may forget at any time and never raises."""
+    """Where JSON values are kept; it may forget at any time and never raises."""
 
-    async def get(self, key: str) -> bytes | None: ...
+    async def get(self, key: str) -> Any: ...
 
-    async def put(self, key: str, value: bytes, ttl_s: int) -> None: ...
+    async def set(self, key: str, value: Any, ttl_s: float) -> None: ...
 
 
 class NoCache:
     """Remembers nothing."""
 
-    async def get(self, key: str) -> bytes | None:
+    async def get(self, key: str) -> Any:
         return None
 
-    async def put(self, key: str, value: bytes, ttl_s: int) -> None:
+    async def set(self, key: str, value: Any, ttl_s: float) -> None:
         return None
 
 
@@ -58,13 +58,13 @@ def cache_key(ask: Ask, arm: Arm, config: RoutingConfig) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def dump_answer(answer: Answer) -> bytes:
-    return _ANSWER.dump_json(answer)
+def dump_answer(answer: Answer) -> Any:
+    return _ANSWER.dump_python(answer, mode="json")
 
 
-def load_answer(value: bytes) -> Answer | None:
-    """None for bytes that are not an answer of this version of the code."""
+def load_answer(value: Any) -> Answer | None:
+    """None for what is not an answer of this version of the code."""
     try:
-        return _ANSWER.validate_json(value)
+        return _ANSWER.validate_python(value)
     except ValidationError:
         return None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from nested_ray.errors import InferenceError, LevelUnavailable, Overloaded, PromptTooLong
 from nested_ray.inference.base import Usage
 from nested_ray.routing.base import Ask, Latency, LevelAnswer, LevelClient, StreamPart
+from nested_ray.routing.breaker import Breaker
 from nested_ray.routing.experiments import Arm
 
 T = TypeVar("T")
@@ -25,6 +26,7 @@ class LevelCalls:
         arm: Arm,
         *,
         timeout_s: float,
+        breaker: Breaker,
         clock: Clock = time.perf_counter,
     ) -> None:
         self.arm = arm
@@ -33,6 +35,7 @@ class LevelCalls:
         self.usage = Usage(0, 0)
         self._failures: list[Exception] = []
         self._clients = clients
+        self._breaker = breaker
         self._clock = clock
         self._started = clock()
         self._deadline = self._started + timeout_s
@@ -40,17 +43,32 @@ class LevelCalls:
         self._engine_ms = 0.0
         self._verify_ms = 0.0
 
+    def in_turn(self, levels: Sequence[str]) -> Iterator[str]:
+        """The levels in order, without those that rest after a failure; these come last, if nobody answered."""
+        resting: list[str] = []
+        for level in levels:
+            if len(levels) == 1 or self._is_awake(level):
+                yield level
+            else:
+                resting.append(level)
+        if not self.answered:
+            yield from resting
+
+    def awake(self, levels: Sequence[str]) -> list[str]:
+        """Those that do not rest after a failure; all of them when every one does."""
+        return [level for level in levels if self._is_awake(level)] or list(levels)
+
     async def generate(self, level: str, ask: Ask, *, share: float = 1.0) -> LevelAnswer | None:
         """The level's answer within `share` of the time left; None when it cannot answer."""
         started = self._clock()
         call = self._clients[level].generate(self.arm.version, ask.prompt, ask.params, ask.n)
         answer = await self._bounded(level, call, share)
+        self._count(self._ms_since(started), answer.engine_ms if answer else 0.0)
         if answer is not None:
-            self._count(self._ms_since(started), answer.engine_ms)
             self.took_part(level, answer.usage)
         return answer
 
-    async def generate_all(self, levels: tuple[str, ...], ask: Ask) -> dict[str, LevelAnswer]:
+    async def generate_all(self, levels: Sequence[str], ask: Ask) -> dict[str, LevelAnswer]:
         """The answers of those that answer, asked side by side; the slowest one's time counts."""
         started = self._clock()
         calls = (
@@ -70,7 +88,7 @@ class LevelCalls:
         return answers
 
     async def score_all(
-        self, levels: tuple[str, ...], ask: Ask, texts: list[str]
+        self, levels: Sequence[str], ask: Ask, texts: list[str]
     ) -> dict[str, list[float]]:
         """What each level that answers thinks of every text."""
         started = self._clock()
@@ -85,7 +103,7 @@ class LevelCalls:
         self._count(self._ms_since(started), self._ms_since(started))
         return scores
 
-    async def stream(self, level: str, ask: Ask) -> AsyncIterator[StreamPart]:
+    async def stream(self, level: str, ask: Ask) -> AsyncGenerator[StreamPart]:
         """The level's parts as they come; raises LevelUnavailable when the deadline passes."""
         parts = self._clients[level].stream(self.arm.version, ask.prompt, ask.params)
         started = self._clock()
@@ -124,6 +142,8 @@ class LevelCalls:
     def took_part(self, level: str, usage: Usage) -> None:
         """Remember that a level answered, and the tokens it generated."""
         self.answered.append(level)
+        self.skipped.pop(level, None)
+        self._breaker.succeeded((self.arm.version, level))
         self.usage = Usage(
             max(self.usage.prompt_tokens, usage.prompt_tokens),
             self.usage.completion_tokens + usage.completion_tokens,
@@ -132,6 +152,8 @@ class LevelCalls:
     def skip(self, level: str, error: Exception) -> None:
         """Remember that a level could not answer."""
         self.skipped[level] = str(error)
+        if isinstance(error, LevelUnavailable):
+            self._breaker.failed((self.arm.version, level))
         self._failures.append(error)
 
     def nobody_answered(self) -> Exception:
@@ -142,6 +164,12 @@ class LevelCalls:
                     return error
         reasons = "; ".join(f"{level}: {reason}" for level, reason in self.skipped.items())
         return LevelUnavailable(f"no level could answer ({reasons}); try again in a moment")
+
+    def _is_awake(self, level: str) -> bool:
+        if self._breaker.allows((self.arm.version, level)):
+            return True
+        self.skipped[level] = "it failed a moment ago"
+        return False
 
     async def _bounded(self, level: str, call: Awaitable[T], share: float) -> T | None:
         try:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 
 from nested_ray.config.routing import RoutingConfig
-from nested_ray.errors import InferenceError, Overloaded
+from nested_ray.errors import InferenceError, ModelNotFound, Overloaded
 from nested_ray.inference.ensemble import choose_candidate
 from nested_ray.routing.base import Answer, Ask, Choice, LevelAnswer, LevelClient, StreamPart
+from nested_ray.routing.breaker import Breaker
 from nested_ray.routing.cache import AnswerCache, NoCache, cache_key, dump_answer, load_answer
 from nested_ray.routing.calls import Clock, LevelCalls
 from nested_ray.routing.experiments import Arm, assign
 from nested_ray.routing.policy import Route, choose_route, ensemble_weights, threshold_of
 from nested_ray.routing.streams import Collected, replay
-from nested_ray.routing.verify import Verifier, is_good_enough, rank
+from nested_ray.routing.verify import Verifier, rank, shortcoming
 
 
 class Router:
@@ -37,6 +39,7 @@ class Router:
         self._verifier = verifier
         self._cache = cache or NoCache()
         self._clock = clock
+        self._breaker = Breaker(config.level_rest_s, clock)
 
     async def answer(self, ask: Ask) -> Answer:
         """Answer one prompt.
@@ -52,7 +55,7 @@ class Router:
         await self._remember(ask, calls, answer)
         return answer
 
-    async def stream(self, ask: Ask) -> AsyncIterator[StreamPart | Answer]:
+    async def stream(self, ask: Ask) -> AsyncGenerator[StreamPart | Answer]:
         """Parts of the answer as they come, then the Answer itself.
 
         A cascade or an ensemble has decided before its first part; a level asked by name is passed
@@ -62,8 +65,9 @@ class Router:
         route = choose_route(ask, calls.arm, self.config)
         found = await self._recall(ask, calls)
         if found is None and route.action == "direct" and ask.n == 1:
-            async for part in self._stream_direct(route, ask, calls):
-                yield part
+            async with aclosing(self._stream_direct(route, ask, calls)) as parts:
+                async for part in parts:
+                    yield part
             return
         answer = found or await self._act(route, ask, calls)
         if found is None:
@@ -73,10 +77,22 @@ class Router:
         yield answer
 
     def _start(self, ask: Ask) -> LevelCalls:
-        arm = assign(self.arms, salt=self.config.ab_salt, unit=ask.unit)
         return LevelCalls(
-            self._clients, arm, timeout_s=self.config.request_timeout_s, clock=self._clock
+            self._clients,
+            self._arm(ask),
+            timeout_s=self.config.request_timeout_s,
+            breaker=self._breaker,
+            clock=self._clock,
         )
+
+    def _arm(self, ask: Ask) -> Arm:
+        if ask.version is None:
+            return assign(self.arms, salt=self.config.ab_salt, unit=ask.unit)
+        for arm in self.arms:
+            if arm.version == ask.version:
+                return replace(arm, name=None)
+        served = ", ".join(arm.label for arm in self.arms)
+        raise ModelNotFound(f"version {ask.version} is not served here; served are {served}")
 
     async def _act(self, route: Route, ask: Ask, calls: LevelCalls) -> Answer:
         if route.action == "ensemble":
@@ -86,22 +102,26 @@ class Router:
     async def _cascade(self, route: Route, ask: Ask, calls: LevelCalls) -> Answer:
         """Ask level after level until one is good enough; if none is, the highest one's word stands."""
         tried: list[tuple[Choice, ...]] = []
-        for position, level in enumerate(route.levels):
+        escalated: dict[str, str] = {}
+        for position, level in enumerate(calls.in_turn(route.levels)):
             share = 1.0 / (len(route.levels) - position)
             found = await calls.generate(level, ask, share=share)
             if found is None:
                 continue
             tried.append(await self._judge(level, ask, found, calls))
             threshold = threshold_of(level, calls.arm, self.config)
-            if route.action == "direct" or is_good_enough(tried[-1][0], threshold):
-                return conclude(route, calls, tried[-1], escalations=len(tried) - 1)
+            reason = shortcoming(tried[-1][0], threshold)
+            if route.action == "direct" or reason is None:
+                return conclude(route, calls, tried[-1], escalated)
+            escalated[level] = reason
         if not tried:
             raise calls.nobody_answered()
-        return conclude(route, calls, last_word(tried), escalations=len(tried) - 1)
+        escalated.pop(tried[-1][0].level)  # the last one had nobody to pass it on to
+        return conclude(route, calls, last_word(tried), escalated)
 
     async def _ensemble(self, route: Route, ask: Ask, calls: LevelCalls) -> Answer:
         """Every level proposes, every level judges every proposal, weights decide."""
-        found = await calls.generate_all(route.levels, ask)
+        found = await calls.generate_all(calls.awake(route.levels), ask)
         if not found:
             raise calls.nobody_answered()
         proposals = [
@@ -111,32 +131,32 @@ class Router:
         ]
         candidates = drop_broken(one_of_each_text(proposals))
         texts = [choice.completion.text for choice in candidates]
-        weights = ensemble_weights(calls.arm, self.config)
-        judges = tuple(level for level in found if level in weights) or tuple(found)
-        scores = await calls.score_all(judges, ask, texts)
+        weights = weights_among(list(found), ensemble_weights(calls.arm, self.config))
+        scores = await calls.score_all(list(weights), ask, texts)
         if not scores:
             raise calls.nobody_answered()
-        decision = choose_candidate(scores, weights or dict.fromkeys(found, 1.0))
+        decision = choose_candidate(scores, weights)
         scored = [
             replace(choice, confidence=score)
             for choice, score in zip(candidates, decision.scores, strict=True)
         ]
         # Stable, so that a tie goes to the candidate that choose_candidate named.
         ranked = sorted(scored, key=lambda choice: -choice.confidence)
-        answer = conclude(route, calls, tuple((ranked * ask.n)[: ask.n]), escalations=0)
+        answer = conclude(route, calls, tuple((ranked * ask.n)[: ask.n]))
         shares = as_shares(decision.contributions, calls.arm.level_names)
         return replace(answer, level_contributions=shares)
 
     async def _stream_direct(
         self, route: Route, ask: Ask, calls: LevelCalls
-    ) -> AsyncIterator[StreamPart | Answer]:
+    ) -> AsyncGenerator[StreamPart | Answer]:
         """Pass on the first level that begins to answer; once it began, nobody can take over."""
-        for level in route.levels:
+        for level in calls.in_turn(route.levels):
             collected = Collected()
             try:
-                async for part in calls.stream(level, ask):
-                    collected.add(part)
-                    yield part
+                async with aclosing(calls.stream(level, ask)) as parts:
+                    async for part in parts:
+                        collected.add(part)
+                        yield part
             except (InferenceError, Overloaded) as error:
                 if not collected.is_empty:
                     raise
@@ -145,7 +165,7 @@ class Router:
             found = collected.answer()
             calls.took_part(level, found.usage)
             choices = await self._judge(level, ask, found, calls)
-            answer = conclude(route, calls, choices, escalations=0)
+            answer = conclude(route, calls, choices)
             await self._remember(ask, calls, answer)
             yield answer
             return
@@ -170,7 +190,7 @@ class Router:
         if not self._caches(ask):
             return None
         value = await self._cache.get(cache_key(ask, calls.arm, self.config))
-        answer = load_answer(value) if value else None
+        answer = load_answer(value) if value is not None else None
         if answer is None:
             return None
         return replace(answer, cached=True, arm=calls.arm.name, latency=calls.latency())
@@ -179,14 +199,17 @@ class Router:
         # An answer given while a level was away must not outlive that level's absence.
         if self._caches(ask) and not answer.skipped:
             key = cache_key(ask, calls.arm, self.config)
-            await self._cache.put(key, dump_answer(answer), self.config.cache_ttl_s)
+            await self._cache.set(key, dump_answer(answer), self.config.cache_ttl_s)
 
     def _caches(self, ask: Ask) -> bool:
         return self.config.cache_ttl_s > 0 and ask.is_deterministic
 
 
 def conclude(
-    route: Route, calls: LevelCalls, choices: tuple[Choice, ...], *, escalations: int
+    route: Route,
+    calls: LevelCalls,
+    choices: tuple[Choice, ...],
+    escalated: Mapping[str, str] | None = None,
 ) -> Answer:
     """The choices as an Answer that tells how they came about."""
     return Answer(
@@ -199,7 +222,7 @@ def conclude(
         latency=calls.latency(),
         versions=dict.fromkeys(calls.answered, calls.arm.label),
         arm=calls.arm.name,
-        escalations=escalations,
+        escalated=dict(escalated or {}),
         skipped=dict(calls.skipped),
     )
 
@@ -222,6 +245,13 @@ def one_of_each_text(choices: Sequence[Choice]) -> list[Choice]:
 def drop_broken(choices: list[Choice]) -> list[Choice]:
     """Those that may parse; all of them when none does."""
     return [choice for choice in choices if choice.parses is not False] or choices
+
+
+def weights_among(levels: Sequence[str], weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights of those levels that have one; equal ones when only levels without a weight are there."""
+    return {level: weights[level] for level in levels if level in weights} or dict.fromkeys(
+        levels, 1.0
+    )
 
 
 def as_shares(contributions: Mapping[str, float], levels: Sequence[str]) -> dict[str, float]:

@@ -6,17 +6,21 @@ from collections.abc import Callable
 
 from nested_ray.inference.base import Prompt, SamplingParams
 from nested_ray.inference.confidence import confidence
-from nested_ray.languages.base import Language, Validity
+from nested_ray.languages import LANGUAGES, Language, Validity
 from nested_ray.routing.base import Choice, Completion
 
 FindLanguage = Callable[[str], Language | None]
 """The language module of a name, None for a language that nobody can check."""
 
 
+def find_language(name: str) -> Language | None:
+    return next((language for language in LANGUAGES if language.name == name), None)
+
+
 class Verifier:
     """Judges completions by syntax and by the model's own token probabilities."""
 
-    def __init__(self, find_language: FindLanguage) -> None:
+    def __init__(self, find_language: FindLanguage = find_language) -> None:
         self._find_language = find_language
 
     def judge(
@@ -28,8 +32,13 @@ class Verifier:
         return Choice(completion, level, confidence(completion.tokens), parses)
 
 
-def is_good_enough(choice: Choice, threshold: float) -> bool:
-    return choice.parses is not False and choice.confidence >= threshold
+def shortcoming(choice: Choice, threshold: float) -> str | None:
+    """Why the choice is not good enough; None when it is."""
+    if choice.parses is False:
+        return "it does not parse in place"
+    if choice.confidence < threshold:
+        return f"confidence {choice.confidence:.2f} is under {threshold:.2f}"
+    return None
 
 
 def rank(choice: Choice) -> tuple[int, float]:

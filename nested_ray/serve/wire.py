@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from nested_ray.api.native import Alternative, InferRequest, InferResponse
@@ -16,24 +16,22 @@ from nested_ray.api.openai import (
 )
 from nested_ray.api.schemas import Decision, Latency, Sampling
 from nested_ray.config.serve import LimitsConfig
+from nested_ray.errors import InvalidRequest
 from nested_ray.inference.base import Prompt, SamplingParams, TokenLogprob
+from nested_ray.languages import get_language, guess_language, language_of
 from nested_ray.routing.base import Answer, Ask, Choice
 from nested_ray.serve.limits import check_limits
 
-GuessLanguage = Callable[[str, str], str]
-"""(path, code) → the name of a language."""
 LINE_STOPS = ("\n",)
 
 
-def completion_asks(
-    request: CompletionRequest, limits: LimitsConfig, unit: str, guess: GuessLanguage
-) -> list[Ask]:
+def completion_asks(request: CompletionRequest, limits: LimitsConfig, unit: str) -> list[Ask]:
     """One Ask per prompt; raises InvalidRequest where a limit is passed."""
     check_limits(request, len(request.prompts), limits)
     params = sampling_params(request, limits, num_top_logprobs=request.logprobs or 0)
     return [
         Ask(
-            prompt=place(request, prompt, request.suffix or "", guess),
+            prompt=place(request, prompt, request.suffix or ""),
             params=params,
             n=request.n or 1,
             model=request.model,
@@ -44,25 +42,43 @@ def completion_asks(
 
 
 def infer_ask(
-    request: InferRequest, model: str, limits: LimitsConfig, unit: str, guess: GuessLanguage
+    request: InferRequest,
+    *,
+    model: str,
+    version: int | None,
+    limits: LimitsConfig,
+    unit: str,
 ) -> Ask:
-    """The native form's Ask; `model` is what its model_id stands for."""
+    """The native form's Ask; `model` and `version` are what its model_id stands for."""
     check_limits(request, 1, limits)
     stops = request.stops or (LINE_STOPS if request.task == "line" else ())
     return Ask(
-        prompt=place(request, request.input, request.suffix or "", guess),
+        prompt=place(request, request.input, request.suffix or ""),
         params=sampling_params(request, limits, stops=stops),
         n=request.n or 1,
         model="ensemble" if request.use_all_levels else model,
         task=request.task,
+        version=version,
         unit=unit,
     )
 
 
-def place(request: Sampling, prefix: str, suffix: str, guess: GuessLanguage) -> Prompt:
+def place(request: Sampling, prefix: str, suffix: str) -> Prompt:
+    """Where the cursor stands; the language as named, else by the path, else by the look of the code."""
     path = request.path or ""
-    language = request.language or guess(path, prefix + suffix)
+    if request.language is not None:
+        language = named_language(request.language)
+    else:
+        found = language_of(path) or guess_language(prefix + suffix)
+        language = found.name
     return Prompt(prefix=prefix, suffix=suffix, path=path, language=language)
+
+
+def named_language(name: str) -> str:
+    try:
+        return get_language(name).name
+    except ValueError as exc:
+        raise InvalidRequest(f"language: {exc}") from exc
 
 
 def sampling_params(
@@ -154,7 +170,7 @@ def decision_of(answer: Answer) -> Decision:
         latency=Latency(**asdict(answer.latency)),
         versions=answer.versions,
         arm=answer.arm,
-        escalations=answer.escalations,
+        escalated=answer.escalated,
         skipped=answer.skipped,
         cached=answer.cached,
     )
