@@ -146,6 +146,11 @@ def _advice(
         )
     if refused_files.get("duplicate", 0) > MANY_DUPLICATES * num_files:
         yield f"{refused_files['duplicate']} files repeat others; only the first of each was kept."
+    if refused_files.get("size"):
+        yield (
+            "Large files are mostly data, but 1C form modules reach several megabytes: raise "
+            "filters.max_file_bytes to take them."
+        )
     if refused_files.get("unreadable"):
         yield "Some files could not be read: check their permissions, or where their links lead."
     if unknown := licences[UNKNOWN_LICENCE]:

@@ -43,7 +43,7 @@ def test_credentials_are_found_with_their_line(text, found):
         'key = "AKIA' + 'IOSFODNN7EXAMPLE"\n',  # AWS's own documentation
         f'key = "{AWS_KEY}"  # pragma: allowlist secret\n',
         "token = 'ghp_" + "x" * 36 + "'\n",
-        "dna = 'GGCT" + "ACCATCTCTACCGGTTCGCTTTCACTGG'\n",
+        "dna = 'GGCTACCATCTCTACCGGTTCGCTTTCACTGG'\n",
         "password = 'correct horse battery staple'\napi_key = get_key()\n",
         "digest = '3a7bd3e2360a3d29eea436fcfb7e44c735d117c42d1c1835420b6b9942dd4f1b'\n",
         "laws = draws['eyJ']\n",
