@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ class RunDir:
 
     path: Path
     run_id: str
+    unique_id: str
+    """The same for every attempt at this run, and for no other run anywhere."""
     resumed: bool
     lock: IO[str]
 
@@ -62,13 +65,20 @@ def open_run(home: Path, config: TrainConfig, *, solo: bool, fresh: bool) -> Run
     if newest and not fresh:
         path = runs / f"{name}-{newest}"
         if is_resumable(path, digest):
-            return RunDir(path, path.name, resumed=True, lock=lock_run(path))
+            return enter_run(path, resumed=True)
     path = runs / f"{name}-{newest + 1}"
     path.mkdir()
+    write_json(path / "config.json", config.model_dump(mode="json"))
+    unique_id = f"{path.name}-{uuid.uuid4().hex[:12]}"
+    write_json(path / "run.json", {"config_digest": digest, "unique_id": unique_id})
+    return enter_run(path, resumed=False)
+
+
+def enter_run(path: Path, *, resumed: bool) -> RunDir:
+    """Lock a started run for this process."""
     lock = lock_run(path)
-    (path / "config.json").write_text(config.model_dump_json(indent=1), encoding="utf-8")
-    write_json(path / "run.json", {"config_digest": digest})
-    return RunDir(path, path.name, resumed=False, lock=lock)
+    facts = json.loads((path / "run.json").read_text(encoding="utf-8"))
+    return RunDir(path, path.name, facts["unique_id"], resumed, lock)
 
 
 def config_digest(config: TrainConfig) -> str:

@@ -1,0 +1,113 @@
+"""What a person sees of a run: live bars on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from nested_ray.train.progress import LevelProgress
+from nested_ray.train.reporter import Advance
+
+LINE_EVERY_S = 10.0
+"""In a log, one line per stage or level at this pace."""
+
+
+class ConsoleReporter:
+    """Writes to stderr, so that `--json` on stdout stays clean."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._bars: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._last_line = 0.0
+
+    @contextmanager
+    def stage(self, title: str) -> Iterator[Advance]:
+        """Show one stage while it lasts, then one line with its time."""
+        started = time.monotonic()
+        bars = stage_bars(self.console) if self.console.is_terminal else None
+        if bars is None:
+            self.console.print(f"… {title}")
+        else:
+            bars.start()
+        task = bars.add_task(title, total=None) if bars is not None else None
+        self._bars, self._tasks = bars, {}
+        detail_shown = ""
+
+        def advance(done: int, total: int | None, detail: str) -> None:
+            nonlocal detail_shown
+            detail_shown = detail
+            if bars is not None and task is not None:
+                bars.update(task, completed=done, total=total, description=f"{title} {detail}")
+            else:
+                self._line(f"… {title}: {done}{f' of {total}' if total else ''} {detail}")
+
+        try:
+            yield advance
+        finally:
+            if bars is not None:
+                bars.stop()
+            self._bars = None
+        self.console.print(
+            f"[green]✓[/] {title} [dim]{time.monotonic() - started:.1f} s {detail_shown}[/]",
+            highlight=False,
+        )
+
+    def note(self, text: str) -> None:
+        self.console.print(f"  {text}", highlight=False)
+
+    def show(self, renderable: Any) -> None:
+        self.console.print(renderable)
+
+    def levels(self, snapshot: Mapping[str, LevelProgress]) -> None:
+        """One bar per level: step, tokens/s, loss, targets used, ETA."""
+        if self._bars is None:
+            self._line("\n".join(f"  {describe_level(each)}" for each in snapshot.values()))
+            return
+        for name, level in snapshot.items():
+            if name not in self._tasks:
+                self._tasks[name] = self._bars.add_task(name, total=level.max_steps)
+            self._bars.update(
+                self._tasks[name], completed=level.step, description=describe_level(level)
+            )
+
+    def _line(self, text: str) -> None:
+        now = time.monotonic()
+        if now - self._last_line >= LINE_EVERY_S:
+            self._last_line = now
+            self.console.print(text, highlight=False)
+
+
+def stage_bars(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+def describe_level(level: LevelProgress) -> str:
+    """`semantics     120/250  3,410 tok/s  loss 3.812  targets used 14  ETA 0:41`."""
+    eta = "–" if level.eta_s is None else f"{int(level.eta_s) // 60}:{int(level.eta_s) % 60:02d}"
+    loss = "–" if level.loss is None else f"{level.loss:.3f}"
+    return (
+        f"{level.level:<13}{level.step:>5}/{level.max_steps:<5} {level.tokens_per_second:>7,.0f} tok/s  "
+        f"loss {loss}  targets used {level.targets_used}  ETA {eta}"
+    )

@@ -1,0 +1,68 @@
+"""`nested-ray serve`: the champion of a nest behind one endpoint, until Ctrl-C."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from nested_ray.config.storage import StorageConfig
+
+if TYPE_CHECKING:
+    from nested_ray.cli.ray_session import RaySession
+    from nested_ray.serve.local import Endpoint
+
+PortOption = Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)]
+
+
+def serve(
+    config: Annotated[
+        Path, typer.Argument(help="A Ray Serve config file; its `args` are taken.")
+    ] = Path("serve_configs/local.yaml"),
+    nest: Annotated[str | None, typer.Option(help="Another nest than the config's.")] = None,
+    version: Annotated[str | None, typer.Option(help="An alias or a version number.")] = None,
+    port: PortOption = 8000,
+) -> None:
+    """Serve a registered nest on 127.0.0.1 until Ctrl-C.
+
+    The same application as `serve run CONFIG`, on a Ray of its own with the faster proxy settings.
+    """
+    from nested_ray.cli.ray_session import ray_session
+    from nested_ray.observability.logs import setup
+
+    setup()
+    console = Console(stderr=True)
+    storage = StorageConfig.from_env()
+    with ray_session(storage.home) as session:
+        from nested_ray.serve.local import deploy, read_serve_file, shutdown
+
+        settings = read_serve_file(config)
+        chosen = {"nest": nest, "version": version}
+        changes = {name: value for name, value in chosen.items() if value is not None}
+        settings = settings.model_copy(update=changes)
+        endpoint = deploy(settings, port=port, report=lambda text: console.print(f"… {text}"))
+        print_urls(console, endpoint, session)
+        try:
+            wait_for_interrupt()
+        finally:
+            shutdown()
+
+
+def print_urls(console: Console, endpoint: Endpoint, session: RaySession) -> None:
+    """Where people and programs find what is running."""
+    console.print(f"API            {endpoint.openai_url}", highlight=False)
+    console.print(f"documentation  {endpoint.docs_url}", highlight=False)
+    if session.dashboard_url:
+        hint = f"  [dim](its token is in {session.token_file})[/]" if session.token_file else ""
+        console.print(f"Ray dashboard  {session.dashboard_url}{hint}", highlight=False)
+
+
+def wait_for_interrupt() -> None:
+    """Until Ctrl-C or SIGTERM; both arrive as KeyboardInterrupt."""
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        Console(stderr=True).print("stopping")

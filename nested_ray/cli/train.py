@@ -1,0 +1,107 @@
+"""`nested-ray train CONFIG`: train the levels, evaluate them, register a nest version."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from nested_ray.config.corpus import CorpusConfig, GitSource, Source
+from nested_ray.config.storage import StorageConfig
+from nested_ray.config.train import TrainConfig
+
+if TYPE_CHECKING:
+    from nested_ray.cli.ray_session import RaySession
+    from nested_ray.registry import Registry
+    from nested_ray.train.reporter import Reporter
+    from nested_ray.train.run import RunResult
+
+ConfigArgument = Annotated[Path, typer.Argument(help="One YAML file is one complete run.")]
+CorpusOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Learn this instead of the config's sources: a folder, git:PATH@REVISION or package:NAME."
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change one setting: --set distill.weight=0.3 (repeatable)."),
+]
+FreshOption = Annotated[
+    bool, typer.Option(help="Start a new run even if an unfinished one could go on.")
+]
+
+
+def train(
+    config: ConfigArgument,
+    corpus: CorpusOption = None,
+    overrides: SetOption = None,
+    solo: Annotated[bool, typer.Option(help="Train without exchange, for comparison.")] = False,
+    fresh: FreshOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Train the levels side by side and register what they learned as one nest version.
+
+    A run that was killed goes on where it stood when the same command is given again.
+    """
+    from nested_ray.cli.progress import ConsoleReporter
+    from nested_ray.observability.logs import setup
+
+    setup()
+    settings = load_config(config, corpus, overrides or [])
+    storage = StorageConfig.from_env()
+    reporter = ConsoleReporter(Console(stderr=True))
+    with ExitStack() as stack:
+        _, registry = open_cluster(stack, storage, reporter)
+        from nested_ray.train.run import run
+
+        result = run(
+            settings, registry, home=storage.home, reporter=reporter, solo=solo, fresh=fresh
+        )
+    print_result(result, as_json)
+
+
+def open_cluster(
+    stack: ExitStack, storage: StorageConfig, reporter: Reporter
+) -> tuple[RaySession, Registry]:
+    """Ray and the registry, both closed with the stack; says what it waits for."""
+    from nested_ray.cli.ray_session import ray_session
+    from nested_ray.registry import connect
+
+    with reporter.stage("starting Ray"):
+        session = stack.enter_context(ray_session(storage.home))
+    with reporter.stage("opening the registry"):
+        registry = stack.enter_context(connect(storage))
+    return session, registry
+
+
+def load_config(path: Path, corpus: str | None, overrides: list[str]) -> TrainConfig:
+    """The file's settings, with `--set` and `--corpus` applied.
+
+    `--corpus` brings its own filters: what the file leaves out of its sources says nothing of another's.
+    """
+    config = TrainConfig.from_yaml(path, overrides)
+    if corpus is None:
+        return config
+    return config.model_copy(update={"corpus": CorpusConfig(sources=(source_of(corpus),))})
+
+
+def source_of(text: str) -> Source:
+    """What `--corpus` names; a folder with a `.git` means the files tracked at its HEAD."""
+    from nested_ray.corpus.sources import parse_source
+
+    if (Path(text) / ".git").exists():
+        return GitSource(path=text)
+    return parse_source(text)
+
+
+def print_result(result: RunResult, as_json: bool) -> None:
+    """The version on stdout: a line for people, or everything for machines."""
+    if as_json:
+        typer.echo(json.dumps(result.to_dict(), ensure_ascii=False))
+    else:
+        typer.echo(f"registered {result.version.label} ({', '.join(result.version.aliases)})")

@@ -1,0 +1,127 @@
+"""From a config to what the levels train on: corpus, tokenizer, datasets, memory. Each is one stage of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from nested_ray.config.train import TrainConfig
+from nested_ray.corpus.build import build_corpus
+from nested_ray.corpus.documents import Corpus
+from nested_ray.corpus.preflight import preflight, render
+from nested_ray.corpus.shards import load_corpus, save_corpus
+from nested_ray.datasets.build import build_level_datasets
+from nested_ray.datasets.store import LevelDatasets
+from nested_ray.datasets.tokenizer import NestTokenizer
+from nested_ray.levels import build_levels, index_definitions
+from nested_ray.levels.definitions import DefinitionIndex
+from nested_ray.memory import NgramIndex
+from nested_ray.train.reporter import Reporter
+from nested_ray.train.rundir import RunDir
+
+TOKENIZER_FILE = "tokenizer.json"
+DEFINITIONS_FILE = "definitions.json"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that is the same for all levels."""
+
+    corpus: Corpus
+    tokenizer: NestTokenizer
+    datasets: LevelDatasets
+    definitions_file: Path
+    tokenizer_file: Path
+    memory_folder: Path
+
+
+def prepare(config: TrainConfig, run: RunDir, reporter: Reporter) -> Prepared:
+    """Read the code, learn its tokens, cut its windows, remember it word for word."""
+    corpus = prepare_corpus(config, run, reporter)
+    tokenizer_folder = prepare_tokenizer(config, corpus, run, reporter)
+    tokenizer = NestTokenizer.load(tokenizer_folder / TOKENIZER_FILE)
+    definitions_folder = prepare_definitions(corpus, run, reporter)
+    definitions = DefinitionIndex.load(definitions_folder / DEFINITIONS_FILE)
+    datasets = prepare_datasets(config, corpus, tokenizer, definitions, run, reporter)
+    memory_folder = prepare_memory(config, tokenizer, datasets, run, reporter)
+    return Prepared(
+        corpus=corpus,
+        tokenizer=tokenizer,
+        datasets=datasets,
+        definitions_file=definitions_folder / DEFINITIONS_FILE,
+        tokenizer_file=tokenizer_folder / TOKENIZER_FILE,
+        memory_folder=memory_folder,
+    )
+
+
+def prepare_corpus(config: TrainConfig, run: RunDir, reporter: Reporter) -> Corpus:
+    """Read and split the sources; a run that goes on keeps the corpus it started with."""
+    with reporter.stage("reading the corpus") as advance:
+        folder = run.stage(
+            "corpus",
+            lambda aside: save_corpus(
+                build_corpus(config.corpus, lambda count, path: advance(count, None, path)), aside
+            ),
+        )
+        corpus = load_corpus(folder)
+        advance(len(corpus.documents), None, f"{len(corpus.documents):,} documents")
+    reporter.show(render(preflight(corpus)))
+    return corpus
+
+
+def prepare_tokenizer(config: TrainConfig, corpus: Corpus, run: RunDir, reporter: Reporter) -> Path:
+    """Byte-level BPE of the training split."""
+
+    def make(aside: Path) -> None:
+        texts = (document.text for document in corpus.split("train"))
+        NestTokenizer.train(texts, config.tokenizer).save(aside / TOKENIZER_FILE)
+
+    with reporter.stage("training the tokenizer"):
+        return run.stage("tokenizer", make)
+
+
+def prepare_definitions(corpus: Corpus, run: RunDir, reporter: Reporter) -> Path:
+    """Where the names of the training split are defined: the architecture level's context."""
+
+    def make(aside: Path) -> None:
+        index_definitions(corpus.split("train")).save(aside / DEFINITIONS_FILE)
+
+    with reporter.stage("indexing definitions"):
+        return run.stage("definitions", make)
+
+
+def prepare_datasets(
+    config: TrainConfig,
+    corpus: Corpus,
+    tokenizer: NestTokenizer,
+    definitions: DefinitionIndex,
+    run: RunDir,
+    reporter: Reporter,
+) -> LevelDatasets:
+    """Every level's context before the same windows."""
+    levels = build_levels((level.kind for level in config.levels), definitions)
+    with reporter.stage("cutting windows") as advance:
+        return build_level_datasets(
+            corpus, tokenizer, levels, config, run.path / "datasets", advance
+        )
+
+
+def prepare_memory(
+    config: TrainConfig,
+    tokenizer: NestTokenizer,
+    datasets: LevelDatasets,
+    run: RunDir,
+    reporter: Reporter,
+) -> Path:
+    """The n-gram index of the training split."""
+
+    def make(aside: Path) -> None:
+        documents: Iterable = datasets.tokenized("train").documents()
+        index = NgramIndex.build(
+            documents, vocab_size=tokenizer.vocab_size, max_order=config.memory.max_order
+        )
+        index.save(aside)
+
+    with reporter.stage("indexing what is remembered word for word"):
+        return run.stage("memory", make)

@@ -1,0 +1,220 @@
+"""The whole training run, from a config to a registered nest version. Next: corpus/build.py."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from nested_ray.config.train import TrainConfig
+from nested_ray.corpus.documents import Split
+from nested_ray.datasets.lines import LineTask, sample_lines
+from nested_ray.evals.evaluate import Heldout, evaluate
+from nested_ray.evals.report import EvalReport, render
+from nested_ray.inference.bundle import REPORT_FILE
+from nested_ray.registry import Registry
+from nested_ray.registry.records import NestVersion
+from nested_ray.train.assemble import assemble_nest, nest_draft
+from nested_ray.train.fit import FitReport, LevelFit, fit_levels
+from nested_ray.train.prepare import Prepared, prepare
+from nested_ray.train.reporter import Reporter
+from nested_ray.train.rundir import RunDir, open_run, write_json
+
+FIT_FILE = "fit.json"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a finished run leaves behind."""
+
+    version: NestVersion
+    report: EvalReport
+    fit: FitReport
+    heldout_lines: tuple[LineTask, ...]
+    """Lines of the test split, to try the served nest on."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "nest": self.version.nest,
+            "version": self.version.version,
+            "aliases": list(self.version.aliases),
+            "run_id": self.version.run_id,
+            "corpus_digest": self.version.corpus_digest,
+            "report": self.report.to_dict(),
+            "fit": fit_to_dict(self.fit),
+        }
+
+
+def run(
+    config: TrainConfig,
+    registry: Registry,
+    *,
+    home: Path,
+    reporter: Reporter,
+    solo: bool = False,
+    fresh: bool = False,
+) -> RunResult:
+    """Train the levels side by side and register what they learned as one nest version.
+
+    Ray must be initialised. An unfinished run of the same name and config goes on where it stood.
+    """
+    run_dir = open_run(home, config, solo=solo, fresh=fresh)
+    try:
+        reporter.note(f"run {run_dir.run_id}{' goes on' if run_dir.resumed else ''}")
+        prepared = prepare(config, run_dir, reporter)
+        fit = train_levels(config, prepared, run_dir, reporter, solo=solo)
+        nest_dir, report = build_nest(config, prepared, fit, run_dir, reporter)
+        version = publish(config, prepared, fit, nest_dir, registry, run_dir, reporter)
+        run_dir.finish(version.version)
+        lines = heldout_lines(config, prepared)
+        return RunResult(version, report, fit, lines)
+    finally:
+        run_dir.close()
+
+
+def train_levels(
+    config: TrainConfig, prepared: Prepared, run_dir: RunDir, reporter: Reporter, *, solo: bool
+) -> FitReport:
+    """Three Ray Train runs at once; their report is kept, so that a finished training is not repeated."""
+    kept = run_dir.path / FIT_FILE
+    if kept.exists():
+        return fit_from_dict(json.loads(kept.read_text(encoding="utf-8")))
+    names = [level.name for level in config.levels]
+    with reporter.stage(f"training {', '.join(names)} {'solo' if solo else 'together'}"):
+        fit = fit_levels(
+            config,
+            datasets={name: prepared.datasets.root / "levels" / name / "train" for name in names},
+            tokenizer_hash=prepared.tokenizer.hash,
+            vocab_size=prepared.tokenizer.vocab_size,
+            pad_id=prepared.tokenizer.pad,
+            run_dir=run_dir.path,
+            solo=solo,
+            on_progress=reporter.levels,
+        )
+    write_json(kept, fit_to_dict(fit))
+    reporter.show(fit_table(fit))
+    return fit
+
+
+def build_nest(
+    config: TrainConfig, prepared: Prepared, fit: FitReport, run_dir: RunDir, reporter: Reporter
+) -> tuple[Path, EvalReport]:
+    """The nest directory with its mixing weights, thresholds and report."""
+
+    def make(aside: Path) -> None:
+        models = {name: level.model_dir for name, level in fit.levels.items()}
+        assemble_nest(config, prepared, models, aside)
+        evaluate(
+            aside,
+            heldout(config, prepared, "validation"),
+            heldout(config, prepared, "test"),
+            config.evaluation,
+            advance,
+        )
+
+    with reporter.stage("evaluating on held-out code") as advance:
+        nest_dir = run_dir.stage("nest", make)
+    report = EvalReport.from_dict(json.loads((nest_dir / REPORT_FILE).read_text(encoding="utf-8")))
+    reporter.show(render(report))
+    return nest_dir, report
+
+
+def publish(
+    config: TrainConfig,
+    prepared: Prepared,
+    fit: FitReport,
+    nest_dir: Path,
+    registry: Registry,
+    run_dir: RunDir,
+    reporter: Reporter,
+) -> NestVersion:
+    """Register the nest; publishing the same run again gives the same version."""
+    draft = nest_draft(
+        config,
+        nest_dir,
+        run_id=run_dir.unique_id,
+        corpus_digest=prepared.corpus.digest,
+        level_metrics={name: level_metrics(level) for name, level in fit.levels.items()},
+    )
+    with reporter.stage(f"registering nest {config.nest}"):
+        version = registry.publish(draft)
+    reporter.note(f"{version.label} ({', '.join(version.aliases) or 'no alias'})")
+    return version
+
+
+def heldout(config: TrainConfig, prepared: Prepared, split: Split) -> Heldout:
+    """One held-out split as the evaluation wants it: rows per level, documents, lines."""
+    names = [level.name for level in config.levels]
+    return Heldout(
+        rows={name: prepared.datasets.level(name, split) for name in names},
+        tokens=prepared.datasets.tokenized(split),
+        lines=heldout_lines(config, prepared, split),
+    )
+
+
+def heldout_lines(
+    config: TrainConfig, prepared: Prepared, split: Split = "test"
+) -> tuple[LineTask, ...]:
+    """Lines of held-out documents to be predicted from everything above them."""
+    return tuple(
+        sample_lines(
+            list(prepared.corpus.split(split)),
+            prepared.tokenizer,
+            max_lines=config.evaluation.max_lines,
+            seed=config.seed,
+            max_line_tokens=config.evaluation.max_line_tokens,
+        )
+    )
+
+
+def level_metrics(level: LevelFit) -> dict[str, float]:
+    """The numbers of a level's training that the registry keeps."""
+    facts = asdict(level)
+    return {name: float(value) for name, value in facts.items() if isinstance(value, int | float)}
+
+
+def fit_table(fit: FitReport) -> Table:
+    """What each level learned from, and what the levels told each other."""
+    table = Table(title=f"soft targets: {fit.bytes_per_token:.0f} bytes a token")
+    for heading in ("level", "steps", "tokens", "tok/s", "loss"):
+        table.add_column(heading, justify="left" if heading == "level" else "right")
+    for heading in ("published", "used", "too old", "lost", "dropped"):
+        table.add_column(heading, justify="right")
+    for level in fit.levels.values():
+        loss = "–" if level.train_loss is None else f"{level.train_loss:.3f}"
+        table.add_row(
+            level.level,
+            f"{level.steps:,}",
+            f"{level.tokens_seen:,}",
+            f"{level.tokens_per_second:,.0f}",
+            loss,
+            *(
+                f"{count:,}"
+                for count in (
+                    level.targets_published,
+                    level.targets_used,
+                    level.targets_stale,
+                    level.targets_lost,
+                    level.targets_dropped,
+                )
+            ),
+        )
+    return table
+
+
+def fit_to_dict(fit: FitReport) -> dict[str, Any]:
+    values = asdict(fit)
+    for level in values["levels"].values():
+        level["model_dir"] = str(level["model_dir"])
+    return values
+
+
+def fit_from_dict(values: dict[str, Any]) -> FitReport:
+    levels = {
+        name: LevelFit(**{**facts, "model_dir": Path(facts["model_dir"])})
+        for name, facts in values["levels"].items()
+    }
+    return FitReport(levels, values["bytes_per_token"], values["seconds"])
