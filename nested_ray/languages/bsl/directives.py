@@ -38,11 +38,13 @@ _WORDS: dict[str, Line] = {
     **dict.fromkeys(("конецобласти", "endregion"), Line.END_REGION),
     **dict.fromkeys(("использовать", "use"), Line.USE),
     **dict.fromkeys(("вставка", "insert", "конецвставки", "endinsert"), Line.OTHER),
-    **dict.fromkeys(("удаление", "delete", "native", "stack"), Line.OTHER),
+    **dict.fromkeys(("удаление", "delete"), Line.OTHER),
+    # OneScript's annotations of a whole module.
+    **dict.fromkeys(("native", "stack", "обходимое", "iterable"), Line.OTHER),
 }
 _DIRECTIVE = re.compile(r"#[ \t]*(\w*)(.*)", re.DOTALL)
 _END_OF_DELETED = re.compile(r"#[ \t]*(?:конецудаления|enddelete)\b[^\r\n]*$", re.IGNORECASE)
-_COMMENT = re.compile(r"\s*(?://.*)?")
+_COMMENT = re.compile(r"\s*;?\s*(?://.*)?")
 _REGION_NAME = re.compile(r"\s+([^\W\d]\w*)\s*(?://.*)?")
 _LIBRARY = re.compile(r"""\s+("[^"]*"|[\w\-./]+)\s*(?://.*)?""")
 _SYMBOL = re.compile(r"\s*(//.*|[()]|[^\W\d]\w*|\S)")

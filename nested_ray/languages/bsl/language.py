@@ -15,9 +15,9 @@ _MAX_EXPECTED = 4
 class Bsl:
     """1C:Enterprise BSL and OneScript, Russian and English."""
 
-    name = "bsl"
-    extensions = (".bsl", ".os")
-    line_comment = "//"
+    name: str = "bsl"
+    extensions: tuple[str, ...] = (".bsl", ".os")
+    line_comment: str = "//"
 
     def check(self, text: str) -> SyntaxIssue | None:
         """The first syntax error of a module; None when it parses in every environment."""
@@ -60,8 +60,9 @@ def _quote(spelling: str) -> str:
 def _expectation(failure: Failure) -> str:
     kinds = sorted(failure.expected)
     if not kinds or len(kinds) > _MAX_EXPECTED:
-        # `;` alone explains a missing separator better than the twenty ways to go on.
-        return ", expected `;`" if Kind.SEMICOLON in failure.expected else ""
+        # After an expression `;` alone says more than the twenty ways to go on.
+        ends_statement = Kind.SEMICOLON in failure.expected and Kind.NAME not in failure.expected
+        return ", expected `;`" if ends_statement else ""
     return ", expected " + " or ".join(describe(kind) for kind in kinds)
 
 

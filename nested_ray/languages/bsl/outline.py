@@ -27,6 +27,8 @@ class _Scan:
     definitions: list[Definition] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
     regions: list[str] = field(default_factory=list)
+    declared: set[int] = field(default_factory=set)
+    """Indices of names that are being declared, not used."""
 
 
 def outline(tokens: Tokens) -> Outline:
@@ -44,7 +46,7 @@ def outline(tokens: Tokens) -> Outline:
             index = _read_variables(scan, index)
         else:
             index += 1
-    scan.references.extend(_references(tokens))
+    scan.references.extend(_references(tokens, scan.declared))
     return Outline(tuple(scan.imports), tuple(scan.definitions), tuple(scan.references))
 
 
@@ -69,6 +71,7 @@ def _read_method(scan: _Scan, head: int) -> int:
     if head + 1 >= len(kinds) or kinds[head + 1] not in _WORDS:
         return head + 1
     heading_end, exported = _heading_end(tokens, head)
+    scan.declared.update(range(head + 1, heading_end))
     body_end = _body_end(tokens, heading_end)
     first = _first_token(tokens, head)
     begin = head - 1 if head and kinds[head - 1] is Kind.ASYNC else head
@@ -136,6 +139,7 @@ def _read_variables(scan: _Scan, head: int) -> int:
     tokens, kinds, index = scan.tokens, scan.tokens.kinds, head + 1
     is_local = bool(scan.definitions) and tokens.starts[head] < scan.definitions[-1].span.end
     while index < len(kinds) and kinds[index] in _WORDS:
+        scan.declared.add(index)
         exported = index + 1 < len(kinds) and kinds[index + 1] is Kind.EXPORT
         if not is_local:
             scan.definitions.append(_variable(scan, head, index, exported))
@@ -178,19 +182,18 @@ def _leading_comment(tokens: Tokens, index: int) -> str:
     return next((line for line in reversed(comment) if line), "")
 
 
-def _references(tokens: Tokens) -> Iterator[Reference]:
-    """Names that are used, with what stands before their dot; declarations are left out."""
+def _references(tokens: Tokens, declared: set[int]) -> Iterator[Reference]:
+    """Names that are used, with what stands before their dot."""
     kinds, spellings = tokens.kinds, tokens.spellings
     previous = Kind.END
     for index, kind in enumerate(kinds):
         after_dot = previous is Kind.DOT
-        if kind is Kind.NAME or (after_dot and kind in _WORDS):
+        is_name = kind is Kind.NAME or (after_dot and kind in _WORDS)
+        if is_name and index not in declared and previous not in (Kind.AMPERSAND, Kind.TILDE):
             following = kinds[index + 1] if index + 1 < len(kinds) else Kind.END
-            is_declared = previous in _HEADS or previous in (Kind.AMPERSAND, Kind.VAL, Kind.TILDE)
-            if not is_declared or after_dot:
-                qualifier = _qualifier(tokens, index) if after_dot else None
-                is_call = following is Kind.OPEN
-                yield Reference(spellings[index], qualifier, tokens.starts[index], is_call)
+            qualifier = _qualifier(tokens, index) if after_dot else None
+            is_call = following is Kind.OPEN
+            yield Reference(spellings[index], qualifier, tokens.starts[index], is_call)
         previous = kind
 
 

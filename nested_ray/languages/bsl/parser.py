@@ -9,7 +9,7 @@ once for each environment, where `#Если Сервер` and a later `#Если
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from nested_ray.languages.bsl.automaton import ERROR, FIRST_PUSH, RETURN
@@ -34,7 +34,8 @@ class Config(NamedTuple):
     stack: tuple[int, ...] = ()
 
 
-class Failure(NamedTuple):
+@dataclass(frozen=True)
+class Failure:
     """The token (its index; the number of tokens for the end of the text) that cannot stand there."""
 
     index: int
@@ -98,10 +99,12 @@ def read(tokens: Tokens) -> Reading:
         if kind is Kind.DIRECTIVE
     }
     unbalanced, unclosed = _check_balance(directives, len(kinds))
-    limit = unbalanced.index if unbalanced else len(kinds)
-    reading = _read_all_ways(kinds[:limit], directives)
+    if unbalanced:
+        kinds = kinds[: unbalanced.index]
+        directives = {index: d for index, d in directives.items() if index < unbalanced.index}
+    reading = _read_all_ways(kinds, directives)
     if not _is_clean(reading) and any(d.line is Line.IF for d in directives.values()):
-        reading = _read_each_environment(kinds[:limit], directives)
+        reading = _read_each_environment(kinds, directives)
     if unbalanced:
         return Reading(reading.failure or unbalanced, reading.at_end)
     return Reading(reading.failure, reading.at_end or unclosed)
@@ -175,8 +178,6 @@ def _read_all_ways(kinds: list[Kind], directives: dict[int, Directive]) -> Readi
     open_branches: list[_Branches] = []
     start = 0
     for index, directive in [*directives.items(), (len(kinds), Directive(Line.OTHER))]:
-        if index > len(kinds):
-            break
         ways, failure = _advance_all(ways, kinds, start, index)
         if failure:
             return Reading(failure, None)
@@ -244,7 +245,7 @@ def _active_tokens(
     is_on, start = True, 0
     for index, directive in [*directives.items(), (len(kinds), Directive(Line.OTHER))]:
         if is_on:
-            active.extend(range(start, min(index, len(kinds))))
+            active.extend(range(start, index))
         start = index + 1
         line = directive.line
         holds = directive.holds(symbols) if directive.holds else line is Line.ELSE
@@ -263,7 +264,7 @@ def _read_indices(kinds: list[Kind], active: list[int]) -> Reading:
     selected = [kinds[index] for index in active]
     ways, failure = _advance_all([Config(table().start)], selected, 0, len(selected))
     if failure:
-        return Reading(failure._replace(index=active[failure.index]), None)
+        return Reading(replace(failure, index=active[failure.index]), None)
     if accepts(ways[0], Kind.END):
         return Reading(None, None)
     return Reading(None, Failure(len(kinds), expected(ways[0])))

@@ -13,9 +13,9 @@ _BOM = "\ufeff"
 class Python:
     """Python, as the running CPython understands it."""
 
-    name = "python"
-    extensions = (".py", ".pyi")
-    line_comment = "#"
+    name: str = "python"
+    extensions: tuple[str, ...] = (".py", ".pyi")
+    line_comment: str = "#"
 
     def check(self, text: str) -> SyntaxIssue | None:
         """What CPython's compiler says of the file; None when it compiles."""

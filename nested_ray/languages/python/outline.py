@@ -35,9 +35,12 @@ _BINDING_FIELDS = {
     ("keyword_argument", "name"),
     ("default_parameter", "name"),
     ("typed_default_parameter", "name"),
+    ("assignment", "left"),
 }
 _BINDING_PARENTS = {
     "parameters",
+    "pattern_list",
+    "tuple_pattern",
     "lambda_parameters",
     "typed_parameter",
     "list_splat_pattern",
@@ -56,7 +59,11 @@ def outline(text: str) -> Outline:
     to_char = _byte_to_char(text, source)
     file = _File(source, to_char)
     return Outline(
-        tuple(file.read_import(node) for node in _captured(_IMPORTS, root, "import")),
+        tuple(
+            found
+            for node in _captured(_IMPORTS, root, "import")
+            for found in file.read_imports(node)
+        ),
         tuple(_definitions(file, root)),
         tuple(_references(file, root)),
     )
@@ -96,21 +103,22 @@ class _File:
     def span(self, node: Node) -> Span:
         return Span(self.to_char(node.start_byte), self.to_char(node.end_byte))
 
-    def read_import(self, node: Node) -> Import:
+    def read_imports(self, node: Node) -> Iterator[Import]:
+        """One import per module: `import a, b` names two."""
+        named = [self._imported(child) for child in node.children_by_field_name("name")]
+        span = self.span(node)
+        if node.type == "import_statement":
+            for module, alias in named:
+                yield Import(module, (alias or module.split(".")[0],), span)
+            return
         module_node = node.child_by_field_name("module_name")
-        if node.type == "future_import_statement":
-            module = "__future__"
-        else:
-            module = self.node_text(module_node) if module_node else ""
-        names: list[str] = []
-        modules: list[str] = []
-        for child in node.children_by_field_name("name"):
-            original = child.child_by_field_name("name") or child
-            alias = child.child_by_field_name("alias")
-            modules.append(self.node_text(original))
-            bound = self.node_text(alias) if alias else modules[-1]
-            names.append(bound if module or alias else bound.split(".")[0])
-        return Import(module or ", ".join(modules), tuple(names), self.span(node))
+        is_future = node.type == "future_import_statement"
+        module = self.node_text(module_node) if module_node else "__future__" * is_future
+        yield Import(module, tuple(alias or name for name, alias in named), span)
+
+    def _imported(self, node: Node) -> tuple[str, str]:
+        name, alias = node.child_by_field_name("name"), node.child_by_field_name("alias")
+        return self.node_text(name or node), self.node_text(alias) if alias else ""
 
 
 def _definitions(file: _File, root: Node) -> Iterator[Definition]:
@@ -204,7 +212,7 @@ def _references(file: _File, root: Node) -> Iterator[Reference]:
 
 
 def _field_of(parent: Node, node: Node) -> str | None:
-    for field in ("name", "attribute"):
+    for field in ("name", "attribute", "left"):
         child = parent.child_by_field_name(field)
         if child is not None and child.id == node.id:
             return field

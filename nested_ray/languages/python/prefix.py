@@ -51,7 +51,7 @@ def _after_known_head(text: str) -> str:
 
     While a file is being typed its head stays the same, so it is compiled once.
     """
-    if "\r" in text or "__future__" in text:
+    if "\r" in text:
         return text
     end = len(text)
     starts: list[int] = []
@@ -62,7 +62,8 @@ def _after_known_head(text: str) -> str:
         end = start - 1
     # The last statement may still turn into a clause of the one before it (`el` → `else`).
     for start in starts[1:]:
-        if start and _compiles(text[:start]):
+        # `from __future__` is only right at the beginning of a file.
+        if start and "__future__" not in text[start:] and _compiles(text[:start]):
             return text[start:]
     return text
 
@@ -109,7 +110,7 @@ def _completed_tokens(text: str) -> Iterator[str]:
 
 def _completed_words(before: str, word: str) -> Iterator[str]:
     yield f"{before}{word}_"  # a name, also when it is spelled like a keyword so far
-    for whole in keyword.kwlist:
+    for whole in (*keyword.kwlist, *keyword.softkwlist):
         if whole.startswith(word) and whole != word:
             yield before + whole
     if word.lower() in ("r", "b", "f", "u", "br", "rb", "fr", "rf"):
