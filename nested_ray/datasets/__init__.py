@@ -1,0 +1,1 @@
+"""Documents × levels → aligned rows on disk → batches that every level can rebuild."""

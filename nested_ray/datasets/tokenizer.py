@@ -27,6 +27,9 @@ SPECIAL_TOKENS = (
 
 MAX_TOKEN_ID = 65_535
 
+MAX_CACHED_LINES = 100_000
+"""About 30 MB; when full, the cache starts anew."""
+
 PIECES = (
     r"\n[ \t]*"  # a line break with the next line's indentation: "\n" only opens a token
     r"| ?[\p{L}_][\p{L}\p{M}_]{0,63}"  # words of any alphabet, with the space before them
@@ -55,7 +58,11 @@ class NestTokenizer:
         tokenizer.encode_special_tokens = True
         self._tokenizer = tokenizer
         self._bytes = _bytes_by_id(tokenizer)
+        self._lines: dict[str, list[int]] = {}
         self.vocab_size = len(self._bytes)
+        self.line_break_ids = frozenset(
+            token for token, content in enumerate(self._bytes) if content.startswith(b"\n")
+        )
         self.hash = hashlib.sha256(tokenizer.to_str().encode()).hexdigest()[:16]
 
     @classmethod
@@ -78,6 +85,10 @@ class NestTokenizer:
         sample = sample_texts(texts, config.max_training_bytes)
         tokenizer.train_from_iterator(sample, trainer, length=len(sample))
         return cls(tokenizer)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle by content: the flag set in `__init__` would not survive otherwise."""
+        return (_from_json, (self._tokenizer.to_str(),))
 
     @classmethod
     def load(cls, path: str | Path) -> NestTokenizer:
@@ -122,6 +133,31 @@ class NestTokenizer:
             raise
         return [encoding.ids for encoding in encodings]
 
+    def encode_tail(self, text: str, max_tokens: int) -> list[int]:
+        """The last `max_tokens` ids of `encode(text)`, reading no more lines than they need.
+
+        Lines are encoded one by one and remembered, which changes nothing: no token crosses a line
+        break. Contexts of neighbouring windows share most of their lines.
+        """
+        groups: list[list[int]] = []
+        num_tokens, end = 0, len(text)
+        while end > 0 and num_tokens < max_tokens:
+            start = max(text.rfind("\n", 0, end), 0)
+            ids = self._encode_line(text[start:end])
+            groups.append(ids)
+            num_tokens += len(ids)
+            end = start
+        joined = [token for ids in reversed(groups) for token in ids]
+        return joined[len(joined) - min(len(joined), max_tokens) :]
+
+    def _encode_line(self, line: str) -> list[int]:
+        ids = self._lines.get(line)
+        if ids is None:
+            if len(self._lines) >= MAX_CACHED_LINES:
+                self._lines.clear()
+            ids = self._lines[line] = self.encode(line)
+        return ids
+
     def decode(self, ids: Iterable[int]) -> str:
         """The text of the ids; half a character becomes U+FFFD, special tokens nothing."""
         return self.decode_bytes(ids).decode("utf-8", "replace")
@@ -134,6 +170,10 @@ class NestTokenizer:
     def token_bytes(self, token: int) -> bytes:
         """The exact bytes of one token, possibly half a character; b"" for special tokens."""
         return self._bytes[token]
+
+
+def _from_json(text: str) -> NestTokenizer:
+    return NestTokenizer(Tokenizer.from_str(text))
 
 
 def sample_texts(texts: Iterable[str], max_bytes: int) -> list[str]:

@@ -1,0 +1,37 @@
+"""A place in a file → the context each kind of level adds before the window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nested_ray.languages import LANGUAGES
+from nested_ray.levels.architecture import ArchitectureLevel
+from nested_ray.levels.base import Level, Place
+from nested_ray.levels.definitions import DefinitionIndex, SourceText
+from nested_ray.levels.reader import FileReader
+from nested_ray.levels.semantics import SemanticsLevel
+from nested_ray.levels.syntax import SyntaxLevel
+
+__all__ = ["KINDS", "DefinitionIndex", "Level", "Place", "build_levels", "index_definitions"]
+
+KINDS = ("syntax", "semantics", "architecture")
+"""From the narrowest context to the widest; each kind sees the contexts of those before it."""
+
+_LANGUAGES = {language.name: language for language in LANGUAGES}
+
+
+def build_levels(kinds: Iterable[str], definitions: DefinitionIndex) -> dict[str, Level]:
+    """One Level per kind asked for and per kind below it; they share what they read of a file."""
+    reader = FileReader(_LANGUAGES.get)
+    levels: tuple[Level, ...] = (
+        SyntaxLevel(),
+        SemanticsLevel(reader),
+        ArchitectureLevel(reader, definitions),
+    )
+    highest = max(KINDS.index(kind) for kind in kinds)
+    return {level.kind: level for level in levels[: highest + 1]}
+
+
+def index_definitions(documents: Iterable[SourceText]) -> DefinitionIndex:
+    """The definitions in documents of any known language; order follows the documents."""
+    return DefinitionIndex.build(documents, _LANGUAGES.get)

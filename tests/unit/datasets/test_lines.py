@@ -1,0 +1,70 @@
+from collections import Counter
+
+from nested_ray.config.train import TokenizerConfig
+from nested_ray.corpus.documents import Document, digest_text
+from nested_ray.datasets.lines import sample_lines
+from nested_ray.datasets.tokenizer import NestTokenizer
+
+PYTHON = '''"""Module text that nobody could guess."""
+# a comment of several words
+
+def first(value):
+    """Documentation
+    over several lines.
+    """
+    total = value + 1
+    )
+    return total\x20\x20
+'''
+BSL = (
+    '#Область Имя\n// комментарий\nПроцедура Один()\n\tСообщить("""");\n\tА = 1;\nКонецПроцедуры\n'
+)
+TOKENIZER = NestTokenizer.train([PYTHON, BSL], TokenizerConfig(vocab_size=512))
+
+
+def document(path: str, language: str, text: str) -> Document:
+    return Document(path, "folder:x", language, text, digest_text(text), None, "test")
+
+
+def sample(documents, max_lines=100, seed=0, max_line_tokens=None):
+    return sample_lines(
+        documents, TOKENIZER, max_lines=max_lines, seed=seed, max_line_tokens=max_line_tokens
+    )
+
+
+def test_only_lines_of_code_are_taken():
+    found = {task.line for task in sample([document("a.py", "python", PYTHON)])}
+    assert found == {"def first(value):", "total = value + 1", "return total"}
+    found = {task.line for task in sample([document("a.bsl", "bsl", BSL)])}
+    assert found == {"Процедура Один()", 'Сообщить("""");', "КонецПроцедуры"}
+
+
+def test_prefix_and_line_are_the_beginning_of_the_file():
+    for task in sample([document("a.py", "python", PYTHON)]):
+        assert PYTHON.startswith(task.prefix + task.line)
+        assert task.prefix.rpartition("\n")[2].strip() == ""
+        assert (task.path, task.language, task.document) == ("a.py", "python", 0)
+
+
+def test_lines_are_spread_over_the_documents():
+    documents = [
+        document(f"{n}.py", "python", "import os\n" + f"name_{n} = 1\n" * 50) for n in range(10)
+    ]
+    counts = Counter(task.document for task in sample(documents, max_lines=25))
+    assert set(counts) == set(range(10))
+    assert set(counts.values()) == {2, 3}
+
+
+def test_no_line_comes_twice_and_the_sample_is_the_same_again():
+    documents = [document("a.py", "python", "\n".join(f"name_{n} = {n}" for n in range(40)))]
+    first = sample(documents, max_lines=20)
+    assert len({task.prefix for task in first}) == 20
+    assert first == sample(documents, max_lines=20) != sample(documents, max_lines=20, seed=1)
+
+
+def test_long_lines_and_empty_documents_are_left_out():
+    documents = [
+        document("a.py", "python", "import os\nshort = 1\n" + "value = " + "+ 12" * 50),
+        document("b.py", "python", "x"),
+    ]
+    assert [task.line for task in sample(documents, max_line_tokens=20)] == ["short = 1"]
