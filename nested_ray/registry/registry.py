@@ -144,15 +144,18 @@ class Registry:
         reason: str = "promoted",
         expected_rev: int | None = None,
     ) -> AliasMove:
-        """Point an alias at a version.
+        """Point an alias at a version; nothing is recorded when it points there already.
 
         Raises AliasConflict when somebody else moved it since `expected_rev` was read (without one: since
         this call began), and VersionNotFound or NestNotFound.
         """
         self._version(nest, version)
+        records = {record.alias: record for record in self.catalog.list_aliases(nest)}
+        current = records.get(alias)
         if expected_rev is None:
-            revs = {record.alias: record.rev for record in self.catalog.list_aliases(nest)}
-            expected_rev = revs.get(alias, 0)
+            expected_rev = current.rev if current else 0
+        if current and (current.version, current.rev) == (version, expected_rev):
+            return self.catalog.alias_history(nest, alias)[-1]
         move = MoveRequest(
             nest=nest,
             alias=_checked_alias(alias),
@@ -172,8 +175,8 @@ class Registry:
         trail = _trail(self.catalog.alias_history(nest, alias))
         if len(trail) < 2:
             raise RegistryError(
-                f"{nest}@{alias} has always been version {current.version}: there is nothing to go "
-                "back to"
+                f"{nest}@{alias} is at version {current.version} and never was at an earlier one; choose "
+                f"a version with `nested-ray registry promote {nest}@VERSION --alias {alias}`"
             )
         return self.promote(nest, trail[-2], alias=alias, reason=reason, expected_rev=current.rev)
 
