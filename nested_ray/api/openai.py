@@ -13,7 +13,7 @@ def _text_not_ids(value: Any) -> Any:
     """Token ids belong to another tokenizer than ours; say so instead of failing on their type."""
     if isinstance(value, list) and value and isinstance(value[0], (int, list)):
         raise ValueError("token ids are not understood; send text, or a list of texts")
-    return value
+    return tuple(value) if isinstance(value, list) else value
 
 
 class StreamOptions(WireModel):

@@ -7,12 +7,14 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
 from nested_ray.config.storage import StorageConfig
 from nested_ray.errors import InferenceError
 from nested_ray.inference.base import (
+    Chunk,
     Engine,
     Prompt,
     SamplingParams,
@@ -160,19 +162,29 @@ def parts(
     """One part per chunk of the engine, until it ends or `stop` is set."""
     started = time.perf_counter()
     num_tokens = 0
-    chunks = engine.stream(prompt, params)
-    for chunk in chunks:
-        if stop.is_set():
-            raise InferenceError("the caller went away")
-        num_tokens += len(chunk.tokens)
-        is_last = chunk.finish_reason is not None
-        yield StreamPart(
-            text=chunk.text,
-            tokens=tuple(finite(token) for token in chunk.tokens),
-            finish_reason=chunk.finish_reason,
-            usage=Usage(engine.num_prompt_tokens(prompt), num_tokens) if is_last else None,
-            engine_ms=(time.perf_counter() - started) * 1000,
-        )
+    with ended_early(engine.stream(prompt, params)) as chunks:
+        for chunk in chunks:
+            if stop.is_set():
+                raise InferenceError("the caller went away")
+            num_tokens += len(chunk.tokens)
+            is_last = chunk.finish_reason is not None
+            yield StreamPart(
+                text=chunk.text,
+                tokens=tuple(finite(token) for token in chunk.tokens),
+                finish_reason=chunk.finish_reason,
+                usage=Usage(engine.num_prompt_tokens(prompt), num_tokens) if is_last else None,
+                engine_ms=(time.perf_counter() - started) * 1000,
+            )
+
+
+@contextmanager
+def ended_early(chunks: Iterator[Chunk]) -> Iterator[Iterator[Chunk]]:
+    """The chunks; a generator behind them lets go of its cache now and not when it is collected."""
+    try:
+        yield chunks
+    finally:
+        if close := getattr(chunks, "close", None):
+            close()
 
 
 def finite(token: TokenLogprob) -> TokenLogprob:

@@ -14,7 +14,7 @@ from nested_ray.api.openai import (
     CompletionRequest,
     CompletionUsage,
 )
-from nested_ray.api.schemas import Decision, Latency, Sampling
+from nested_ray.api.schemas import SEED_LIMIT, Decision, Latency, Sampling
 from nested_ray.config.serve import LimitsConfig
 from nested_ray.errors import InvalidRequest
 from nested_ray.inference.base import Prompt, SamplingParams, TokenLogprob
@@ -93,7 +93,8 @@ def sampling_params(
         temperature=request.temperature or 0.0,
         top_p=1.0 if request.top_p is None else request.top_p,
         stop=request.stops if stops is None else stops,
-        seed=request.seed,
+        # generators take no negative seeds
+        seed=None if request.seed is None else request.seed % SEED_LIMIT,
         num_top_logprobs=num_top_logprobs,
     )
 
