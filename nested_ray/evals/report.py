@@ -13,6 +13,9 @@ FORMAT = 1
 MEMORY = "memory"
 ENSEMBLE = "ensemble"
 
+Predictor = tuple[str, bool]
+"""`memory`, a level's name or `ensemble`; and whether memory is mixed in."""
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -140,7 +143,7 @@ def caption(report: EvalReport) -> str:
     )
 
 
-def render_table(report: EvalReport) -> Table:
+def render(report: EvalReport) -> Table:
     """The table for a terminal."""
     table = Table(title="Held-out code", caption=caption(report))
     for number, heading in enumerate(HEADINGS):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nested_ray.errors import InferenceError
+
+if TYPE_CHECKING:
+    from nested_ray.inference.torch_engine import TorchEngine
 
 FORMAT = 1
 
@@ -54,7 +57,9 @@ class NestSpec:
     def with_thresholds(self, thresholds: dict[str, float]) -> NestSpec:
         """The same nest with calibrated confidence thresholds, by level name."""
         levels = tuple(
-            replace(level, confidence_threshold=thresholds.get(level.name, level.confidence_threshold))
+            replace(
+                level, confidence_threshold=thresholds.get(level.name, level.confidence_threshold)
+            )
             for level in self.levels
         )
         return replace(self, levels=levels)
@@ -95,9 +100,14 @@ def read_spec(nest_dir: Path) -> NestSpec:
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
+    write_text(path, json.dumps(values, indent=1, ensure_ascii=False))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write aside, then rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".part")
-    aside.write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")
+    aside.write_text(text, encoding="utf-8")
     aside.replace(path)
 
 
@@ -120,3 +130,15 @@ def require_file(path: Path) -> Path:
             f"the nest directory lacks {path}; fetch the version again or run the training again"
         )
     return path
+
+
+def load_engine(nest_dir: str | Path, level_name: str, num_threads: int = 1) -> TorchEngine:
+    """The engine of one level of a nest directory; levels of one nest share tokenizer and memory.
+
+    Sets torch's number of threads for the process. Raises InferenceError when a file is missing,
+    damaged or belongs to another nest.
+    """
+    # Reading a nest's description must not cost the import of torch.
+    from nested_ray.inference.loading import load_torch_engine
+
+    return load_torch_engine(Path(nest_dir), level_name, num_threads)

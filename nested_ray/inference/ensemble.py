@@ -31,7 +31,9 @@ def choose_candidate(
     shares = normalise_weights(weights, list(mean_logprobs))
     counts = {len(row) for row in mean_logprobs.values()}
     if len(counts) != 1 or counts == {0}:
-        raise ValueError(f"every level must judge the same candidates, found counts {sorted(counts)}")
+        raise ValueError(
+            f"every level must judge the same candidates, found counts {sorted(counts)}"
+        )
     parts = {
         level: [shares[level] * mean_confidence(logprob) for logprob in row]
         for level, row in mean_logprobs.items()

@@ -40,12 +40,15 @@ class LlamaCache:
 
     def select(self, rows: Sequence[int]) -> LlamaCache:
         index = torch.tensor(list(rows), device=self.lengths_B.device)
+        lengths_B = self.lengths_B.index_select(0, index)
+        lengths = set(lengths_B.tolist())
+        longest = max(lengths)
         return LlamaCache(
-            keys=[layer.index_select(0, index) for layer in self.keys],
-            values=[layer.index_select(0, index) for layer in self.values],
-            lengths_B=self.lengths_B.index_select(0, index),
-            longest=self.longest,
-            even=self.even or len(set(self.lengths_B[index].tolist())) == 1,
+            keys=[_select(layer, index, longest) for layer in self.keys],
+            values=[_select(layer, index, longest) for layer in self.values],
+            lengths_B=lengths_B,
+            longest=longest,
+            even=len(lengths) == 1,
         )
 
     def reserve(self, num_tokens: int) -> None:
@@ -126,7 +129,9 @@ class LlamaDecoder:
             keys, values = self._remember(cache, number, positions_BT, k_BKTE, v_BKTE)
             mixed_BTD = self._attend(q_BHTE, keys[:, :, :end], values[:, :, :end], mask)
             hidden_BTD = hidden_BTD + F.linear(mixed_BTD, weights.output)
-            gate, up = F.linear(self._norm(hidden_BTD, weights.mlp_norm), weights.gate_up).chunk(2, -1)
+            gate, up = F.linear(self._norm(hidden_BTD, weights.mlp_norm), weights.gate_up).chunk(
+                2, -1
+            )
             hidden_BTD = hidden_BTD + F.linear(F.silu(gate) * up, weights.down)
         cache.lengths_B = cache.lengths_B + num_new
         cache.longest = end
@@ -194,6 +199,13 @@ class LlamaDecoder:
             longest=0,
             even=True,
         )
+
+
+def _select(layer: Tensor, index: Tensor, longest: int) -> Tensor:
+    """Rows of one layer's keys or values, with room for more tokens."""
+    rows = layer.new_zeros((len(index), layer.shape[1], longest + FIRST_ROOM, layer.shape[3]))
+    rows[:, :, :longest] = layer[index, :, :longest]
+    return rows
 
 
 def _rotate(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

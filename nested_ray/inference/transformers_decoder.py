@@ -49,7 +49,9 @@ class TransformersDecoder:
         ids_BT = ids_BT.to(self._model.device)
         return self._forward(cache, ids_BT, torch.ones_like(ids_BT), keep=0)
 
-    def _forward(self, cache: TransformersCache, ids_BT: Tensor, mask_BT: Tensor, keep: int) -> Tensor:
+    def _forward(
+        self, cache: TransformersCache, ids_BT: Tensor, mask_BT: Tensor, keep: int
+    ) -> Tensor:
         cache.mask_BJ = torch.cat([cache.mask_BJ, mask_BT], dim=1)
         positions_BJ = (cache.mask_BJ.cumsum(dim=1) - 1).clamp(min=0)
         output = self._model(

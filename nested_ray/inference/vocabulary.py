@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nested_ray.datasets.tokenizer import NestTokenizer
+from nested_ray.inference.sampling import SMALLEST_PROBABILITY, Probabilities, renormalise
 
 # V vocabulary
 
@@ -16,10 +17,7 @@ Mask = NDArray[np.bool_]
 
 
 class Vocabulary:
-    """Masks over the tokens of one tokenizer.
-
-    Special tokens are never written; `<|endoftext|>` may be chosen and ends the answer.
-    """
+    """Masks over the tokens of one tokenizer; special tokens are no text and never written."""
 
     def __init__(self, tokenizer: NestTokenizer):
         self.end_of_text = tokenizer.end_of_text
@@ -28,19 +26,27 @@ class Vocabulary:
         self._sorted = sorted(with_text)
         self._ids = {data: token for data, token in self._sorted}
         self._text_V = np.array([bool(data) for data in self._bytes])
-        self._choosable_V = self._text_V.copy()
-        self._choosable_V[self.end_of_text] = True
         self._after = lru_cache(maxsize=256)(self._find_after)
 
     def token_bytes(self, token: int) -> bytes:
         return self._bytes[token]
 
     def allowed(self, pending: bytes = b"") -> Mask:
-        """Tokens that may come next when the text must go on with `pending`; (V,).
+        """Tokens of text that may come next when it must go on with `pending`; (V,).
 
-        A token may say a part of it, all of it, or all of it and more.
+        A token may say a part of `pending`, all of it, or all of it and more.
         """
-        return self._after(pending) if pending else self._choosable_V
+        return self._after(pending) if pending else self._text_V
+
+    def split_end(self, probs_V: Probabilities) -> tuple[float, Probabilities]:
+        """How likely the text ends here, and the distribution of what follows if it does not.
+
+        The mass of the other special tokens is spread over both.
+        """
+        text_V = renormalise(probs_V, self._text_V)
+        text_mass = float(probs_V[self._text_V].sum(dtype=np.float64))
+        end_mass = float(probs_V[self.end_of_text])
+        return end_mass / max(end_mass + text_mass, SMALLEST_PROBABILITY), text_V
 
     def _find_after(self, pending: bytes) -> Mask:
         allowed_V = np.zeros(len(self._bytes), dtype=bool)

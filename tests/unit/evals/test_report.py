@@ -14,7 +14,7 @@ from nested_ray.evals.report import (
     PredictorRow,
     Scores,
     render_markdown,
-    render_table,
+    render,
 )
 
 
@@ -49,7 +49,7 @@ def test_markdown_has_memory_level_and_both_side_by_side(report):
 
 def test_terminal_table_fits_eighty_columns(report):
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(render_table(report))
+    console.print(render(report))
     text = console.export_text()
     assert "with memory" in text
     assert text.count("architecture") == text.count("ensemble") == 4

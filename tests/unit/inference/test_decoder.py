@@ -86,7 +86,7 @@ def close(one: torch.Tensor, two: torch.Tensor) -> bool:
 
 def test_steps_equal_a_full_forward(model_and_decoder):
     model, decoder = model_and_decoder
-    (ids,) = make_rows(150)  # longer than the reserved room and the model's own position table
+    (ids,) = make_rows(80)  # longer than the reserved room and the model's own position table
     expected = full_logits(model, ids)
     cache, logits = decoder.prefill([ids[:20]])
     assert close(logits[0], expected[19])
@@ -119,6 +119,11 @@ def test_selected_rows_go_on_by_themselves(model_and_decoder):
     logits = decoder.extend(copies, torch.tensor(nexts)[:, None])
     for found, row, token in zip(logits, [rows[1], rows[0], rows[1]], nexts, strict=True):
         assert close(found[0], full_logits(model, [*row, token])[-1])
+    alone = cache.select([0])
+    for position, token in enumerate((4, 5)):
+        logits = decoder.extend(alone, torch.tensor([[token]]))
+        expected = full_logits(model, [*rows[0], 4, 5])[len(rows[0]) + position]
+        assert close(logits[0, 0], expected)
     untouched = decoder.extend(cache, torch.tensor([[8], [9]]))
     assert close(untouched[0, 0], full_logits(model, [*rows[0], 8])[-1])
 

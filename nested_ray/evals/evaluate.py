@@ -1,0 +1,184 @@
+"""From a nest directory and held-out code to fitted weights, thresholds and the closing table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nested_ray.config.train import EvaluationConfig
+from nested_ray.errors import NoUsableFiles
+from nested_ray.evals.calibration import calibrate
+from nested_ray.evals.fit import fit_nest, join, observe
+from nested_ray.evals.forced import read_window
+from nested_ray.evals.heldout import Advance, Heldout, map_threads
+from nested_ray.evals.lines import WrittenLine, edit_similarity, is_exact, write_batch
+from nested_ray.evals.predictors import NestMixing, Predictors
+from nested_ray.evals.report import Calibration, EvalReport, Predictor, PredictorRow, Scores
+from nested_ray.evals.tokens import TokenScores, score_tokens
+from nested_ray.inference.bundle import REPORT_FILE, read_spec, write_json, write_spec
+
+LINES_PER_BATCH = 16
+"""Prompts a level reads at once: their keys and values stay in memory until all have judged."""
+
+
+def evaluate(
+    nest_dir: str | Path,
+    validation: Heldout,
+    test: Heldout,
+    config: EvaluationConfig,
+    advance: Advance | None = None,
+) -> EvalReport:
+    """Fit on the validation split, measure on the test split, and write both into the directory.
+
+    Writes `memory/mixing.json`, `levels/<name>/mixing.json`, the levels' confidence thresholds into
+    `nest.json`, and `report.json`. Doing it again gives the same files.
+    Raises NoUsableFiles when a split has no windows.
+    """
+    nest_dir = Path(nest_dir)
+    spec = read_spec(nest_dir)
+    steps = Steps(advance, num_steps(validation, config) + num_steps(test, config))
+    predictors = Predictors.load(nest_dir, spec)
+    mixing = fit_weights(predictors, validation, config, steps)
+    predictors = predictors.mixed_by(mixing)
+    calibrations = calibrate_levels(predictors, validation, config, steps)
+    report = measure(predictors, test, config, calibrations, steps)
+    mixing.write(nest_dir)
+    thresholds = {name: found.threshold for name, found in calibrations.items()}
+    write_spec(nest_dir, spec.with_thresholds(thresholds))
+    write_json(nest_dir / REPORT_FILE, report.to_dict())
+    return report
+
+
+def fit_mixing(
+    nest_dir: str | Path,
+    validation: Heldout,
+    config: EvaluationConfig,
+    advance: Advance | None = None,
+) -> None:
+    """Fit the mixing weights alone and write them into the nest directory."""
+    nest_dir = Path(nest_dir)
+    steps = Steps(advance, len(validation.sample_windows(config.max_windows)))
+    fit_weights(Predictors.load(nest_dir), validation, config, steps).write(nest_dir)
+
+
+class Steps:
+    """Counts what is done over all parts of an evaluation."""
+
+    def __init__(self, advance: Advance | None, total: int):
+        self._advance = advance
+        self._total = total
+        self._done = 0
+
+    def add(self, count: int, detail: str) -> None:
+        self._done += count
+        if self._advance is not None:
+            self._advance(self._done, self._total, detail)
+
+
+def num_steps(heldout: Heldout, config: EvaluationConfig) -> int:
+    num_windows = len(heldout.sample_windows(config.max_windows))
+    if num_windows == 0:
+        raise NoUsableFiles("a held-out split has no code to evaluate on; add files to the corpus")
+    return num_windows + len(heldout.lines[: config.max_lines])
+
+
+def fit_weights(
+    predictors: Predictors, validation: Heldout, config: EvaluationConfig, steps: Steps
+) -> NestMixing:
+    """Weights that the validation windows support."""
+    windows = list(
+        map_threads(
+            lambda row: observe(read_window(predictors, validation, row)),
+            validation.sample_windows(config.max_windows),
+            lambda _: steps.add(1, "fitting the weight of memory"),
+        )
+    )
+    return fit_nest(
+        {name: join([window[name] for window in windows]) for name in predictors.engines}
+    )
+
+
+def calibrate_levels(
+    predictors: Predictors, validation: Heldout, config: EvaluationConfig, steps: Steps
+) -> dict[str, Calibration]:
+    """Confidence thresholds of the levels with memory, from lines of the validation split."""
+    written = write_lines(predictors, validation, config, steps, "calibrating confidence")
+    return {
+        name: calibrate(
+            [line.confidence for line in written[name, True]],
+            [is_exact(*pair) for pair in pairs(written[name, True], validation)],
+        )
+        for name in predictors.engines
+    }
+
+
+def measure(
+    predictors: Predictors,
+    test: Heldout,
+    config: EvaluationConfig,
+    calibrations: dict[str, Calibration],
+    steps: Steps,
+) -> EvalReport:
+    """The closing table."""
+    tokens = measure_tokens(predictors, test, config, steps)
+    lines = write_lines(predictors, test, config, steps, "writing held-out lines")
+    rows = tuple(
+        PredictorRow(*predictor, scores_of(found, pairs(lines[predictor], test)))
+        for predictor, found in tokens.items()
+    )
+    totals = next(iter(tokens.values()))
+    return EvalReport(
+        rows=rows,
+        calibrations=calibrations,
+        num_tokens=totals.num_tokens,
+        num_bytes=totals.num_bytes,
+        num_lines=len(test.lines[: config.max_lines]),
+        seed=test.seed,
+    )
+
+
+def measure_tokens(
+    predictors: Predictors, test: Heldout, config: EvaluationConfig, steps: Steps
+) -> dict[Predictor, TokenScores]:
+    """Sums over the windows, by predictor."""
+    totals: dict[Predictor, TokenScores] = {}
+    for found in map_threads(
+        lambda row: score_tokens(read_window(predictors, test, row), predictors),
+        test.sample_windows(config.max_windows),
+        lambda _: steps.add(1, "predicting held-out tokens"),
+    ):
+        for predictor, scores in found.items():
+            totals[predictor] = totals.get(predictor, TokenScores()) + scores
+    return totals
+
+
+def write_lines(
+    predictors: Predictors, heldout: Heldout, config: EvaluationConfig, steps: Steps, detail: str
+) -> dict[Predictor, list[WrittenLine]]:
+    """Every predictor's line for every task, in the order of the tasks."""
+    tasks = heldout.lines[: config.max_lines]
+    batches = [tasks[at : at + LINES_PER_BATCH] for at in range(0, len(tasks), LINES_PER_BATCH)]
+    lines: dict[Predictor, list[WrittenLine]] = {}
+    for written in map_threads(
+        lambda batch: write_batch(predictors, batch, config.max_line_tokens),
+        batches,
+        lambda batch: steps.add(len(batch), detail),
+    ):
+        for predictor, batch_lines in written.items():
+            lines.setdefault(predictor, []).extend(batch_lines)
+    return lines
+
+
+def pairs(lines: Sequence[WrittenLine], heldout: Heldout) -> list[tuple[str, str]]:
+    """What was written and what stands there."""
+    return [(line.text, task.line) for line, task in zip(lines, heldout.lines, strict=False)]
+
+
+def scores_of(found: TokenScores, written: Sequence[tuple[str, str]]) -> Scores:
+    num_lines = max(len(written), 1)
+    return Scores(
+        bits_per_byte=found.bits_per_byte,
+        token_accuracy=found.accuracy,
+        line_exact_match=sum(is_exact(*pair) for pair in written) / num_lines,
+        line_edit_similarity=sum(edit_similarity(*pair) for pair in written) / num_lines,
+    )

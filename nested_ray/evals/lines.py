@@ -1,0 +1,183 @@
+"""Held-out lines: what every predictor writes, greedily, after everything above the line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from rapidfuzz import fuzz
+from torch import Tensor
+
+from nested_ray.datasets.lines import LineTask
+from nested_ray.evals.predictors import Predictors
+from nested_ray.evals.report import ENSEMBLE, MEMORY, Predictor
+from nested_ray.inference.base import Prompt, TokenLogprob
+from nested_ray.inference.confidence import confidence
+from nested_ray.inference.decoder import KeyValues
+from nested_ray.inference.ensemble import choose_candidate
+from nested_ray.inference.prompts import EncodedPrompt
+from nested_ray.inference.scoring import probabilities
+from nested_ray.inference.torch_engine import GREEDY, TorchEngine
+from nested_ray.inference.writer import Draft, Writer
+from nested_ray.memory import MemoryState, MixingWeights
+
+LINE_END = "\n"
+
+
+@dataclass(frozen=True)
+class WrittenLine:
+    """What one predictor wrote."""
+
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class LevelReading:
+    """One level after it has read a batch of prompts."""
+
+    engine: TorchEngine
+    encoded: Sequence[EncodedPrompt]
+    cache: KeyValues
+    logits_BV: Tensor
+
+
+def write_batch(
+    predictors: Predictors, tasks: Sequence[LineTask], max_tokens: int
+) -> dict[Predictor, list[WrittenLine]]:
+    """Every predictor's line for every task of a batch; each level reads each prompt once."""
+    prompts = [Prompt(prefix=task.prefix, path=task.path, language=task.language) for task in tasks]
+    readings = {
+        name: read_prompts(engine, prompts, max_tokens)
+        for name, engine in predictors.engines.items()
+    }
+    # The text before the cursor is the same for all levels: memory reads it once.
+    first = next(iter(readings.values()))
+    memories = [first.engine.memory.read(encoded) for encoded in first.encoded]
+    lines: dict[Predictor, list[WrittenLine]] = {
+        (MEMORY, True): write_from_memory(first, memories, predictors.memory_mixing, max_tokens)
+    }
+    for with_memory in (False, True):
+        used = memories if with_memory else None
+        for name, reading in readings.items():
+            lines[name, with_memory] = write_lines(reading, used, max_tokens)
+        candidates = [lines[name, with_memory] for name in readings]
+        weights = predictors.ensemble_weights
+        lines[ENSEMBLE, with_memory] = choose_lines(readings, candidates, weights, used)
+    return lines
+
+
+def read_prompts(engine: TorchEngine, prompts: Sequence[Prompt], max_tokens: int) -> LevelReading:
+    """Let one level read the prompts in one pass."""
+    encoded = [engine.prompts.encode(prompt, max_tokens) for prompt in prompts]
+    cache, logits_BV = engine.decoder.prefill([one.input_ids for one in encoded])
+    return LevelReading(engine, encoded, cache, logits_BV)
+
+
+def write_lines(
+    reading: LevelReading, memories: Sequence[MemoryState] | None, max_tokens: int
+) -> list[WrittenLine]:
+    """One level's lines, all at once; finished ones leave the batch."""
+    engine = reading.engine
+    writers = [
+        engine.writer(encoded, memories[row].fork() if memories else None)
+        for row, encoded in enumerate(reading.encoded)
+    ]
+    lines = [LineDraft(writer, max_tokens) for writer in writers]
+    active = list(range(len(lines)))
+    cache, logits_BV = reading.cache.select(active), reading.logits_BV
+    while True:
+        for row, probs_V in zip(active, probabilities(logits_BV), strict=True):
+            lines[row].write(probs_V)
+        going = [place for place, row in enumerate(active) if not lines[row].finished]
+        if not going:
+            return [line.line() for line in lines]
+        if len(going) < len(active):
+            cache = cache.select(going)
+            active = [active[place] for place in going]
+        ids_B1 = torch.tensor([[lines[row].last_id] for row in active])
+        logits_BV = engine.decoder.extend(cache, ids_B1)[:, 0]
+
+
+def write_from_memory(
+    reading: LevelReading,
+    memories: Sequence[MemoryState],
+    mixing: MixingWeights,
+    max_tokens: int,
+) -> list[WrittenLine]:
+    """Memory's own lines, without any level."""
+    lines = []
+    for encoded, memory in zip(reading.encoded, memories, strict=True):
+        writer = Writer(
+            reading.engine.vocabulary,
+            GREEDY,
+            memory=memory.fork(),
+            mixing=mixing,
+            pending=encoded.pending,
+        )
+        line = LineDraft(writer, max_tokens)
+        while not line.finished:
+            line.write(None)
+        lines.append(line.line())
+    return lines
+
+
+class LineDraft:
+    """A line while it is written."""
+
+    def __init__(self, writer: Writer, max_tokens: int):
+        self._draft = Draft(writer, stop=(LINE_END,), max_tokens=max_tokens)
+        self._tokens: list[TokenLogprob] = []
+
+    @property
+    def finished(self) -> bool:
+        return self._draft.finish_reason is not None
+
+    @property
+    def last_id(self) -> int:
+        return self._draft.last_id
+
+    def write(self, level_probs_V) -> None:
+        self._tokens += self._draft.write(level_probs_V).tokens
+
+    def line(self) -> WrittenLine:
+        text = "".join(token.text for token in self._tokens)
+        return WrittenLine(text, confidence(self._tokens))
+
+
+def choose_lines(
+    readings: Mapping[str, LevelReading],
+    candidates: Sequence[Sequence[WrittenLine]],
+    weights: Mapping[str, float],
+    memories: Sequence[MemoryState] | None,
+) -> list[WrittenLine]:
+    """The ensemble's line for every task, chosen as serving does it: each level scores each."""
+    chosen = []
+    for row, options in enumerate(zip(*candidates, strict=True)):
+        texts = [line.text for line in options]
+        mean_logprobs = {
+            name: score_row(reading, row, texts, memories[row] if memories else None)
+            for name, reading in readings.items()
+        }
+        choice = choose_candidate(mean_logprobs, weights)
+        chosen.append(WrittenLine(texts[choice.index], choice.scores[choice.index]))
+    return chosen
+
+
+def score_row(
+    reading: LevelReading, row: int, texts: Sequence[str], memory: MemoryState | None
+) -> list[float]:
+    cache = reading.cache.select([row])
+    encoded, logits_V = reading.encoded[row], reading.logits_BV[row]
+    return reading.engine.score_from(encoded, cache, logits_V, texts, memory)
+
+
+def is_exact(written: str, expected: str) -> bool:
+    """Equal, blanks at both ends aside."""
+    return written.strip() == expected.strip()
+
+
+def edit_similarity(written: str, expected: str) -> float:
+    """Normalised Indel similarity in [0, 1] (rapidfuzz `ratio`, as CodeXGLUE reports it)."""
+    return fuzz.ratio(written.strip(), expected.strip()) / 100

@@ -1,0 +1,160 @@
+"""A prompt as a level's input ids: the same form that the level was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from nested_ray.datasets.examples import encode_level_input, text_before
+from nested_ray.datasets.fim import NUM_MARKERS, fim_prompt
+from nested_ray.datasets.tokenizer import NestTokenizer
+from nested_ray.errors import PromptTooLong
+from nested_ray.inference.base import Prompt
+from nested_ray.levels.base import Level, Place
+
+MAX_PROMPT_TOKENS = 32_768
+"""Prefix and suffix beyond this are refused; up to it, a level sees the window around the cursor
+and memory the whole text."""
+
+SUFFIX_SHARE = 4
+"""The suffix may take a quarter of the window, and what the prefix leaves free."""
+
+
+@dataclass(frozen=True)
+class EncodedPrompt:
+    """Where an answer begins."""
+
+    input_ids: list[int]
+    """Contexts and window: what the model reads."""
+    num_free: int
+    """Tokens that can follow before the window is longer than any window of the training."""
+    prefix_ids: list[int]
+    """The text before the cursor, without `pending`."""
+    suffix_ids: list[int]
+    pending: bytes
+    """The end of the prefix that was taken back, to be written again; whole characters."""
+    prompt: Prompt
+
+    @property
+    def stop(self) -> tuple[str, ...]:
+        """Where the answer would repeat the suffix; empty without one."""
+        opening = first_line_of(clean(self.prompt.suffix))
+        return (opening,) if opening else ()
+
+
+class PromptEncoder:
+    """Cuts prompts to the window of one level and puts the level's context before it."""
+
+    def __init__(
+        self,
+        tokenizer: NestTokenizer,
+        levels: Mapping[str, Level],
+        budgets: Mapping[str, int],
+        *,
+        window_tokens: int,
+        max_prompt_tokens: int = MAX_PROMPT_TOKENS,
+    ):
+        self._tokenizer = tokenizer
+        self._levels = levels
+        self._budgets = budgets
+        self._window_tokens = window_tokens
+        self.max_prompt_tokens = max_prompt_tokens
+
+    def num_tokens(self, prompt: Prompt) -> int:
+        """Tokens of prefix and suffix before any cut."""
+        prefix_ids, suffix_ids = self._encode_text(prompt)
+        return len(prefix_ids) + len(suffix_ids)
+
+    def encode(self, prompt: Prompt, max_tokens: int) -> EncodedPrompt:
+        """The last tokens of the prefix and the first of the suffix that leave room for an answer.
+
+        At least half of the window is kept for the prompt, however long the answer may become.
+        Raises PromptTooLong above `max_prompt_tokens`.
+        """
+        prefix_ids, suffix_ids = self._encode_text(prompt)
+        num_tokens = len(prefix_ids) + len(suffix_ids)
+        if num_tokens > self.max_prompt_tokens:
+            raise PromptTooLong(
+                f"the prompt has {num_tokens:,} tokens, this engine takes {self.max_prompt_tokens:,}; "
+                "send less of the text around the cursor"
+            )
+        prefix_ids, pending = take_back(self._tokenizer, prefix_ids)
+        room = max(self._window_tokens - max_tokens, self._window_tokens // 2)
+        return self._place(prompt, prefix_ids, suffix_ids, pending, room)
+
+    def move_on(self, encoded: EncodedPrompt, written_ids: Sequence[int]) -> EncodedPrompt | None:
+        """The prompt with what was written, in a window that is half empty again.
+
+        None where the window has to hold a suffix: it cannot move on.
+        """
+        if encoded.suffix_ids:
+            return None
+        prefix_ids = [*encoded.prefix_ids, *written_ids]
+        return self._place(encoded.prompt, prefix_ids, [], b"", self._window_tokens // 2)
+
+    def _encode_text(self, prompt: Prompt) -> tuple[list[int], list[int]]:
+        prefix_ids = self._tokenizer.encode_tail(clean(prompt.prefix), len(prompt.prefix) + 1)
+        return prefix_ids, self._tokenizer.encode(clean(prompt.suffix))
+
+    def _place(
+        self,
+        prompt: Prompt,
+        prefix_ids: list[int],
+        suffix_ids: list[int],
+        pending: bytes,
+        room: int,
+    ) -> EncodedPrompt:
+        num_suffix = 0
+        if suffix_ids:
+            room -= NUM_MARKERS
+            num_suffix = min(len(suffix_ids), max(room // SUFFIX_SHARE, room - len(prefix_ids)))
+        start = max(len(prefix_ids) - (room - num_suffix), 0)
+        window_ids = prefix_ids[start:]
+        if suffix_ids:
+            window_ids = fim_prompt(self._tokenizer, window_ids, suffix_ids[:num_suffix])
+        place = Place(
+            path=prompt.path,
+            language=prompt.language,
+            before=text_before(self._tokenizer, prefix_ids[:start]),
+        )
+        input_ids, _ = encode_level_input(
+            self._tokenizer, self._levels, self._budgets, place, window_ids
+        )
+        num_free = self._window_tokens - len(window_ids)
+        return EncodedPrompt(input_ids, num_free, prefix_ids, suffix_ids, pending, prompt)
+
+
+def clean(text: str) -> str:
+    """Line ends as in the corpus, and no lone surrogates, which have no bytes."""
+    text = text.replace("\r\n", "\n")
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def take_back(tokenizer: NestTokenizer, ids: Sequence[int]) -> tuple[list[int], bytes]:
+    """The ids without the last token, and its bytes; more tokens where it begins inside a character.
+
+    The cursor cuts the text where the tokenizer would not have: after `retu` the corpus never goes
+    on with the token `rn`. Writing the last token again lets it become `return`.
+    """
+    kept = len(ids)
+    pending = b""
+    while kept > 0:
+        kept -= 1
+        pending = tokenizer.token_bytes(ids[kept]) + pending
+        if not is_continuation(pending[0]):
+            break
+    return list(ids[:kept]), pending
+
+
+def is_continuation(byte: int) -> bool:
+    """Whether a UTF-8 character is under way at this byte."""
+    return byte & 0b1100_0000 == 0b1000_0000
+
+
+def first_line_of(suffix: str) -> str:
+    """The suffix up to the end of its first line with something on it; empty when there is none."""
+    num_blank = len(suffix) - len(suffix.lstrip())
+    if num_blank == len(suffix):
+        return ""
+    line_end = suffix.find("\n", num_blank)
+    return suffix if line_end < 0 else suffix[: line_end + 1]
