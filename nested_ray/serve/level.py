@@ -68,11 +68,13 @@ class LevelServer:
             except Exception as error:
                 loop.call_soon_threadsafe(queue.put_nowait, error)
 
-        producing = asyncio.ensure_future(self._compute(produce))
+        stop = threading.Event()
+        producing = asyncio.ensure_future(self._compute(produce, stop))
         try:
             async for part in gathered(queue):
                 yield part
         finally:
+            stop.set()
             producing.cancel()
 
     async def score(
@@ -95,9 +97,11 @@ class LevelServer:
                 f"{self._level} serves versions {served}, not {version}; deploy the application again"
             ) from None
 
-    async def _compute(self, work: Callable[[threading.Event], T]) -> T:
+    async def _compute(
+        self, work: Callable[[threading.Event], T], stop: threading.Event | None = None
+    ) -> T:
         """Run blocking work in the worker thread; cancelling the caller sets the event it is given."""
-        stop = threading.Event()
+        stop = stop or threading.Event()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._worker, work, stop)
         finally:

@@ -136,6 +136,7 @@ def test_a_cancelled_call_ends_the_generation_and_frees_its_turn(server, engine)
         await asyncio.sleep(0)
         waiting.cancel()
         call.cancel()
+        await asyncio.gather(call, waiting, return_exceptions=True)
         engine.go_on.set()
         await server.score(3, Prompt(""), ["x"])
 
