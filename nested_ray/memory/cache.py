@@ -93,9 +93,9 @@ class FileCache:
         for length in range(1, self.max_order + 1):
             matched[ends + 1] = length
             ends = ends[ends >= length]
-            ends = ends[text[ends - length] == text[-1 - length]]
             if not len(ends):
                 break
+            ends = ends[text[ends - length] == text[-1 - length]]
         return matched
 
     def _reserve(self, num_tokens: int) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydivsufsort import divsufsort
 
+from nested_ray.errors import StorageError
 from nested_ray.memory.files import load_arrays, save_arrays
 from nested_ray.memory.orders import Continuations, Match, once_per_document
 
@@ -95,13 +96,15 @@ class NgramIndex:
         Raises StorageError for missing or foreign files, DigestMismatch for damaged ones.
         """
         facts, arrays = load_arrays(Path(folder), ARRAYS, verify=verify)
-        return cls(
-            arrays["followers"],
-            arrays["documents"],
-            arrays["links"],
-            vocab_size=facts["vocab_size"],
-            max_order=facts["max_order"],
-        )
+        followers, documents, links = (arrays[name] for name in ARRAYS)
+        vocab_size, max_order = facts["vocab_size"], facts["max_order"]
+        consistent = 1 <= max_order <= MAX_ORDER and len(followers) == len(documents) == len(links)
+        if not consistent or len(followers) == 0 or int(followers.max()) != vocab_size:
+            raise StorageError(
+                f"{Path(folder) / 'index.json'} does not describe the arrays beside it; "
+                "fetch the nest again"
+            )
+        return cls(followers, documents, links, vocab_size=vocab_size, max_order=max_order)
 
     def opening(self) -> Ranges:
         """The ranges at the beginning of a document."""

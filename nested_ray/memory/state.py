@@ -84,7 +84,8 @@ class MemoryState:
     def _from_corpus(self, match: Match) -> NDArray[np.float32]:
         gains, rest = interpolation(match.totals, _escapes(match, CORPUS_FACTORS))
         recalled = match.weighted(gains, self.index.vocab_size)
-        return rest * self.index.base + recalled.astype(np.float32)
+        recalled += rest * self.index.base
+        return recalled.astype(np.float32)
 
     def _from_both(
         self, corpus: Match, file: Match, counts: NDArray[np.float32]
@@ -102,11 +103,10 @@ class MemoryState:
             escapes[1 : match.length + 1, column] = _escapes(match, factors)
         flat_gains, rest = interpolation(totals.ravel(), escapes.ravel())
         gains = flat_gains.reshape(num_orders + 1, 2)
-        total = rest * self.index.base + np.float32(gains[0, 1]) * counts
-        for column, match in enumerate((corpus, file)):
-            recalled = match.weighted(gains[1 : match.length + 1, column], len(total))
-            total += recalled.astype(np.float32)
-        return total
+        recalled = corpus.weighted(gains[1 : corpus.length + 1, 0], len(counts))
+        recalled += file.weighted(gains[1 : file.length + 1, 1], len(counts))
+        recalled += rest * self.index.base + gains[0, 1] * counts
+        return recalled.astype(np.float32)
 
 
 def _escapes(match: Match, factors: Floats) -> Floats:
