@@ -33,13 +33,14 @@ class TrainingState:
 
 
 def save_state(
-    directory: Path, state: TrainingState, *, rank: int, save_model: Callable[[Path], None]
+    directory: str | Path, state: TrainingState, *, rank: int, save_model: Callable[[Path], None]
 ) -> None:
     """Write one worker's share of a checkpoint; rank 0 also writes model and optimiser.
 
     All ranks may write into one folder: their file names differ. `save_model` writes
     config.json and model.safetensors into the folder it is given.
     """
+    directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     if rank == 0:
         save_model(directory)
@@ -54,12 +55,13 @@ def save_state(
     write_manifest(directory, _rank_manifest(rank), (cursor, rng))
 
 
-def load_state(directory: Path, *, rank: int) -> TrainingState:
+def load_state(directory: str | Path, *, rank: int) -> TrainingState:
     """The state that `rank` saved, verified. The model is beside it, verified as well.
 
     A run that goes on with more workers gives each new one rank 0's step and random state.
     Raises DigestMismatch.
     """
+    directory = Path(directory)
     read_manifest(directory, SHARED_MANIFEST)
     if not (directory / _rank_manifest(rank)).exists():
         rank = 0

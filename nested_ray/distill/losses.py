@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nested_ray.distill.log_probs import log_probs_at
 from nested_ray.distill.targets import SoftTargets
 
 # N tokens, V vocabulary, K head, M tail samples, J gathered ids per token
@@ -51,7 +52,7 @@ def soft_target_kl(student_logits_NV: Tensor, targets: SoftTargets) -> Tensor:
     Its expected gradient over the tail samples is the gradient of the full KL.
     """
     ids_NJ = torch.cat([targets.head_ids_NK, targets.tail_ids_NM], -1)
-    return _hybrid_kl(_log_probs_at(student_logits_NV, ids_NJ), targets)
+    return _hybrid_kl(log_probs_at(student_logits_NV, ids_NJ), targets)
 
 
 def training_losses(
@@ -59,13 +60,12 @@ def training_losses(
 ) -> Losses:
     """Cross-entropy of the gold ids and the weighted KL to each teacher, from one pass over V.
 
-    One log-sum-exp and one gather serve every term: each further gather would write another
-    (N, V) gradient.
+    All ids are gathered together: each further gather would write another (N, V) gradient.
     """
     ids = [gold_ids_N[:, None]]
     for teacher in teachers:
         ids += [teacher.targets.head_ids_NK, teacher.targets.tail_ids_NM]
-    logq_NJ = _log_probs_at(student_logits_NV, torch.cat(ids, -1))
+    logq_NJ = log_probs_at(student_logits_NV, torch.cat(ids, -1))
     gold_logq_N, *parts = logq_NJ.split([part.shape[-1] for part in ids], -1)
     gold_logq_N = gold_logq_N.squeeze(-1)
 
@@ -83,10 +83,6 @@ def listening(teacher: Teacher, gold_logq_N: Tensor) -> Tensor:
         return torch.ones_like(gold_logq_N)
     surer_N = teacher.targets.gold_logp_N > gold_logq_N.detach() + teacher.upward_margin_nats
     return surer_N.to(gold_logq_N.dtype)
-
-
-def _log_probs_at(logits_NV: Tensor, ids_NJ: Tensor) -> Tensor:
-    return logits_NV.gather(-1, ids_NJ) - logits_NV.logsumexp(-1, keepdim=True)
 
 
 def _hybrid_kl(logq_NJ: Tensor, targets: SoftTargets) -> Tensor:

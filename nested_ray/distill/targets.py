@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from nested_ray.distill.exchange import RecordHeader
+from nested_ray.distill.log_probs import blocks
 from nested_ray.errors import TargetsMismatch
 
 # N tokens, V vocabulary, K head, M tail samples
@@ -80,19 +81,28 @@ def encode_targets(
     Callers with (B, T, V) logits pass the valid positions, row by row. `generator` lives on the
     CPU and decides the tail samples alone.
     """
-    logits_NV = logits_NV.detach().float()
+    records_N = np.empty(len(logits_NV), dtype=record_dtype(head_k, tail_samples))
+    uniform_N = torch.rand(len(logits_NV), generator=generator).to(logits_NV.device)
+    for rows in blocks(logits_NV):
+        records_N[rows] = _encode_block(
+            logits_NV[rows].float(), gold_ids_N[rows], uniform_N[rows], records_N.dtype
+        )
+    return records_N.tobytes()
+
+
+def _encode_block(
+    logits_NV: Tensor, gold_ids_N: Tensor, uniform_N: Tensor, dtype: np.dtype[np.void]
+) -> np.ndarray:
+    records_N = np.empty(len(logits_NV), dtype=dtype)
+    head_k, tail_samples = dtype["head_ids"].shape[0], dtype["tail_ids"].shape[0]
     logp_NV = logits_NV - logits_NV.logsumexp(-1, keepdim=True)
     head_logp_NK, head_ids_NK = logp_NV.topk(head_k, -1)
-    uniform_N = torch.rand(len(logp_NV), generator=generator).to(logp_NV.device)
-    tail_ids_NM = sample_tail(logp_NV, head_ids_NK, uniform_N, tail_samples)
-
-    records_N = np.empty(len(logp_NV), dtype=record_dtype(head_k, tail_samples))
     records_N["head_ids"] = head_ids_NK.cpu().numpy()
     records_N["head_logp"] = head_logp_NK.cpu().numpy()
-    records_N["tail_ids"] = tail_ids_NM.cpu().numpy()
+    records_N["tail_ids"] = sample_tail(logp_NV, head_ids_NK, uniform_N, tail_samples).cpu().numpy()
     records_N["gold_logp"] = logp_NV.gather(-1, gold_ids_N[:, None]).squeeze(-1).cpu().numpy()
     records_N["head_mass"] = head_logp_NK.exp().sum(-1).cpu().numpy()
-    return records_N.tobytes()
+    return records_N
 
 
 def sample_tail(

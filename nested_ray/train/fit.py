@@ -31,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 NAMESPACE = "nested-ray-train"
 LOOK_EVERY_S = 0.5
-PLACEMENT_TIMEOUT_S = 120.0
-"""A level that found no place this long after the others ended is given up."""
 CANCEL_TIMEOUT_S = 30.0
 
 
@@ -133,12 +131,15 @@ def fit_levels(
     pad_id: int = 0,
     run_dir: Path,
     solo: bool = False,
+    placement_timeout_s: float = 180.0,
     on_progress: Callable[[ProgressSnapshot], None] = lambda snapshot: None,
 ) -> FitReport:
     """Train all levels side by side; a run with the same `run_dir` goes on where it stood.
 
     `datasets` maps each level to the folder of its training split. Ray must be initialised; on a
     cluster of several machines `run_dir` and the datasets lie on storage that all of them see.
+    Levels wait `placement_timeout_s` for each other to be placed and then start without the missing
+    ones; a level that the whole cluster is too small for is given up after that time.
     Raises LevelFailed, after the other levels have ended, naming every level that did not make it.
     """
     started = time.monotonic()
@@ -150,12 +151,13 @@ def fit_levels(
             tokenizer_hash=tokenizer_hash,
             vocab_size=vocab_size,
             pad_id=pad_id,
+            placement_timeout_s=placement_timeout_s,
             exchange_actor=exchange_name,
             board_actor=board_name,
             namespace=NAMESPACE,
         )
         runs = _level_runs(config, jobs, Path(run_dir).resolve() / "ray")
-        _run_all(runs, board, on_progress)
+        _run_all(runs, board, placement_timeout_s, on_progress)
     _raise_failures(runs)
     levels = {run.job.level.name: _level_fit(run, Path(run_dir)) for run in runs}
     record = record_dtype(config.distill.head_k, config.distill.tail_samples)
@@ -224,23 +226,21 @@ def _cpu_share(num_workers: int) -> float:
 
 
 def _run_all(
-    runs: list[LevelRun], board: Any, on_progress: Callable[[ProgressSnapshot], None]
+    runs: list[LevelRun],
+    board: Any,
+    placement_timeout_s: float,
+    on_progress: Callable[[ProgressSnapshot], None],
 ) -> None:
     """Start every run and watch until each has ended; Ctrl-C stops them all first."""
     for run in runs:
         run.start()
+    watchdog = PlacementWatchdog(placement_timeout_s)
     try:
-        waiting_since = time.monotonic()
         while any(run.active for run in runs):
             time.sleep(LOOK_EVERY_S)
-            snapshot = _look(board)
-            if snapshot is None:
-                continue
-            on_progress(snapshot)
-            if any(run.active and snapshot[run.job.level.name].state != "waiting" for run in runs):
-                waiting_since = time.monotonic()
-            elif time.monotonic() - waiting_since > PLACEMENT_TIMEOUT_S:
-                _give_up_waiting(runs)
+            if snapshot := _look(board):
+                on_progress(snapshot)
+                watchdog.look([run for run in runs if run.active], snapshot)
         if snapshot := _look(board):
             on_progress(snapshot)
     except BaseException:
@@ -256,16 +256,39 @@ def _look(board: Any) -> dict[str, LevelProgress] | None:
         return None
 
 
-def _give_up_waiting(runs: list[LevelRun]) -> None:
-    """Every run that is left has found no place for its workers."""
-    free = ray.available_resources()
-    for run in runs:
-        if run.active:
-            run.error = LevelFailed(
-                f"no place for {run.job.level.budget.num_workers} worker(s) with {run.resources} within "
-                f"{PLACEMENT_TIMEOUT_S:.0f} s; free in the cluster: CPU {free.get('CPU', 0):g}, "
-                f"GPU {free.get('GPU', 0):g}; add nodes or lower num_workers"
-            )
+class PlacementWatchdog:
+    """Gives up levels that the cluster, even empty, is too small for.
+
+    Ray Train itself retries for ever. A level that only waits for others to free their share waits
+    on, and a growing cluster has `timeout_s` to grow.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._too_small_since: dict[str, float] = {}
+
+    def look(self, runs: list[LevelRun], snapshot: ProgressSnapshot) -> None:
+        for run in runs:
+            level = run.job.level.name
+            if snapshot[level].state != "waiting" or not (lacking := _lacking(run)):
+                self._too_small_since.pop(level, None)
+                continue
+            since = self._too_small_since.setdefault(level, time.monotonic())
+            if time.monotonic() - since > self._timeout_s:
+                run.error = LevelFailed(
+                    f"the cluster has no place for it even when empty ({lacking}); "
+                    "add nodes or lower num_workers"
+                )
+
+
+def _lacking(run: LevelRun) -> str:
+    """What the whole cluster lacks for a run: `GPU: 1 asked for, 0 there`; empty when it fits."""
+    total, num_workers = ray.cluster_resources(), run.job.level.budget.num_workers
+    return ", ".join(
+        f"{name}: {amount * num_workers:g} asked for, {total.get(name, 0):g} there"
+        for name, amount in run.resources.items()
+        if total.get(name, 0) < amount * num_workers
+    )
 
 
 def _cancel(runs: list[LevelRun], board: Any) -> None:
@@ -287,11 +310,10 @@ def _raise_failures(runs: list[LevelRun]) -> None:
         return
     sentences = [f"{run.job.level.name}: {_last_line(run.error)}" for run in failed]
     others = [run.job.level.name for run in runs if run.error is None]
-    finished = f"; {', '.join(others)} finished and kept" if others else ""
+    finished = f"; {', '.join(others)} finished and is kept" if others else ""
     raise LevelFailed(
-        f"training of {', '.join(run.job.level.name for run in failed)} failed after "
-        f"{failed[0].max_failures} restarts{finished}. {' · '.join(sentences)}. "
-        "Run the same command again to go on from the last checkpoint"
+        f"training of {', '.join(run.job.level.name for run in failed)} failed{finished}. "
+        f"{'. '.join(sentences)}. Run the same command again to go on from the last checkpoint"
     ) from failed[0].error
 
 

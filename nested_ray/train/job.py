@@ -26,6 +26,8 @@ class LevelJob(Settings):
     paired_batch_size: int
     """Examples of a shared batch: every level must build the same rows."""
     seed: int
+    placement_timeout_s: float = 180.0
+    """How long a level waits for the others to be placed before it starts without them."""
     exchange_actor: str | None = None
     """None: the level trains without its peers."""
     board_actor: str | None = None
@@ -54,6 +56,7 @@ def level_jobs(
     tokenizer_hash: str,
     vocab_size: int,
     pad_id: int,
+    placement_timeout_s: float,
     exchange_actor: str | None,
     board_actor: str | None,
     namespace: str | None,
@@ -71,6 +74,7 @@ def level_jobs(
             max_positions=max_positions(config),
             paired_batch_size=min(each.budget.micro_batch_size for each in config.levels),
             seed=config.seed,
+            placement_timeout_s=placement_timeout_s,
             exchange_actor=exchange_actor,
             board_actor=board_actor,
             namespace=namespace,

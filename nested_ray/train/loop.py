@@ -29,9 +29,6 @@ from nested_ray.train.level import LevelTrainer
 from nested_ray.train.pairing import belongs_to_rank
 from nested_ray.train.progress import WorkerProgress
 
-START_TIMEOUT_S = 120.0
-"""How long a level waits for the others to be placed before it starts without them."""
-
 
 def train_loop_per_worker(config: dict[str, Any]) -> dict[str, Any]:
     """Train one worker of one level to its last step; rank 0's summary is the run's result."""
@@ -130,7 +127,7 @@ def open_board(job: LevelJob, trainer: LevelTrainer) -> Iterator[BoardClient | N
         trainer.rank,
         measure=lambda: measure(trainer, pace),
     )
-    board.wait_for_start(START_TIMEOUT_S)
+    board.wait_for_start(job.placement_timeout_s)
     try:
         yield board
     finally:
@@ -171,6 +168,7 @@ def measure(trainer: LevelTrainer, pace: Pace) -> WorkerProgress:
         targets_stale=counters.targets_stale,
         targets_lost=counters.targets_lost,
         targets_dropped=counters.targets_dropped,
+        pid=os.getpid(),
     )
 
 

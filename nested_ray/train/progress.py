@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -25,6 +26,7 @@ class WorkerProgress:
     targets_stale: int
     targets_lost: int
     targets_dropped: int
+    pid: int
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class LevelProgress:
     targets_dropped: int = 0
     eta_s: float | None = None
     """None until the level has made a step."""
+    num_restarts: int = 0
+    """How often its workers came back after a failure."""
+    pids: tuple[int, ...] = ()
+    """Processes of its workers, by rank."""
 
 
 ProgressSnapshot = Mapping[str, LevelProgress]
@@ -71,10 +77,12 @@ class ProgressBoard:
     cancelled: bool = False
     started: bool = False
     _workers: dict[str, dict[int, WorkerProgress | None]] = field(default_factory=dict)
+    _arrivals: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def arrive(self, level: str, rank: int) -> None:
         """A worker is ready to start, or back after a restart."""
         self._workers.setdefault(level, {}).setdefault(rank, None)
+        self._arrivals[level, rank] += 1
         self.started = self.started or not self.missing()
 
     def missing(self) -> list[str]:
@@ -117,6 +125,8 @@ class ProgressBoard:
             targets_lost=sum(worker.targets_lost for worker in workers),
             targets_dropped=sum(worker.targets_dropped for worker in workers),
             eta_s=max(0, plan.max_steps - step) * workers[0].seconds_per_step,
+            num_restarts=max(0, self._arrivals[plan.level, 0] - 1),
+            pids=tuple(worker.pid for worker in workers),
         )
 
 

@@ -1,0 +1,185 @@
+"""One contract suite over the in-memory exchange and the Ray actor; then what only Ray can break."""
+
+import secrets
+import time
+
+import pytest
+import ray
+
+from nested_ray.distill.exchange import RecordHeader
+from nested_ray.distill.mailbox import InMemoryExchange
+from nested_ray.distill.ray_exchange import RayExchange, start_exchange
+
+NAMESPACE = "test-exchange"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        patch.delenv("RAY_ADDRESS", raising=False)
+        ray.init(
+            num_cpus=4,
+            include_dashboard=False,
+            object_store_memory=100 << 20,
+            _temp_dir=str(tmp_path_factory.getbasetemp().parent / "r"),
+            log_to_driver=False,
+        )
+        yield
+        ray.shutdown()
+
+
+class RayWorld:
+    """One actor and a client per reader, as the levels of a run have them."""
+
+    def __init__(self, keep):
+        self.name = f"exchange-{secrets.token_hex(4)}"
+        self.actor = start_exchange(self.name, NAMESPACE, keep)
+        self.clients = {}
+        self.keep = keep
+
+    def client(self, level, **settings):
+        if level not in self.clients:
+            settings = {"poll_s": 0.02, "keep": self.keep, **settings}
+            self.clients[level] = RayExchange(self.name, NAMESPACE, level, **settings)
+        return self.clients[level]
+
+    def close(self):
+        for client in self.clients.values():
+            client.close()
+        ray.kill(self.actor)
+
+
+class MemoryWorld:
+    def __init__(self, keep):
+        self.exchange = InMemoryExchange(keep)
+
+    def client(self, level):
+        return self.exchange
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(params=[MemoryWorld, RayWorld])
+def world(request):
+    if request.param is RayWorld:
+        request.getfixturevalue("cluster")
+    world = request.param(keep=4)
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def ray_world(cluster):
+    world = RayWorld(keep=4)
+    yield world
+    world.close()
+
+
+def header(level, number, num_tokens=2):
+    return RecordHeader(level, f"{level}/0/{number}", "d", number, num_tokens, "t", 16, 16)
+
+
+def eventually(look, timeout_s=30.0):
+    """What `look` gives once it is true; the last thing it gave when time is up."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return found
+
+
+def publish_all(client, level, numbers):
+    """One after the other, each after the one before has arrived."""
+    for number in numbers:
+        before = client.report().published.get(level, 0)
+        client.publish(header(level, number), bytes([number]) * 200)
+        assert eventually(lambda b=before: client.report().published.get(level, 0) > b)
+
+
+def read(client, reader, after, count):
+    return eventually(
+        lambda: records if len(records := client.unread(reader, after)) >= count else None
+    )
+
+
+def test_a_peer_reads_what_was_published_in_order_with_rising_numbers(world):
+    publish_all(world.client("syntax"), "syntax", [1, 2, 3])
+    records = read(world.client("semantics"), "semantics", 0, 3)
+    assert [h.batch_id for _, h, _ in records] == ["syntax/0/1", "syntax/0/2", "syntax/0/3"]
+    assert [payload for _, _, payload in records] == [bytes([n]) * 200 for n in (1, 2, 3)]
+    numbers = [number for number, _, _ in records]
+    assert numbers == sorted(set(numbers)) and numbers[0] > 0
+    assert records[0][1] == header("syntax", 1)
+
+
+def test_a_level_does_not_read_itself(world):
+    publish_all(world.client("syntax"), "syntax", [1])
+    publish_all(world.client("semantics"), "semantics", [2])
+    records = read(world.client("syntax"), "syntax", 0, 1)
+    assert [h.level for _, h, _ in records] == ["semantics"]
+
+
+def test_only_what_is_new_is_unread(world):
+    publish_all(world.client("syntax"), "syntax", [1, 2])
+    reader = world.client("semantics")
+    last = read(reader, "semantics", 0, 2)[-1][0]
+    assert list(reader.unread("semantics", last)) == []
+    publish_all(world.client("syntax"), "syntax", [3])
+    assert [h.weights_step for _, h, _ in read(reader, "semantics", last, 1)] == [3]
+
+
+def test_an_empty_exchange_answers_at_once(world):
+    assert list(world.client("syntax").unread("syntax", 0)) == []
+
+
+def test_the_newest_records_are_kept_and_the_dropped_ones_counted(world):
+    client = world.client("syntax")
+    publish_all(client, "syntax", range(6))
+    records = read(world.client("semantics"), "semantics", 0, 4)
+    assert [h.weights_step for _, h, _ in records] == [2, 3, 4, 5]
+    report = client.report()
+    assert (report.published, report.dropped) == ({"syntax": 6}, {"syntax": 2})
+    assert report.delivered["semantics"] >= 4
+    assert report.bytes_per_token == 100
+
+
+def test_a_restarted_actor_is_empty_and_the_clients_go_on(ray_world):
+    writer, reader = ray_world.client("syntax"), ray_world.client("semantics")
+    publish_all(writer, "syntax", [1, 2])
+    last = read(reader, "semantics", 0, 2)[-1][0]
+    ray.kill(ray_world.actor, no_restart=False)
+    assert eventually(lambda: writer.report().published == {})
+    arrived = eventually(
+        lambda: writer.publish(header("syntax", 9), b"x" * 200) or writer.report().published
+    )
+    assert arrived["syntax"] >= 1
+    records = read(reader, "semantics", last, 1)
+    assert records[0][1].weights_step == 9
+    assert records[0][0] > last
+
+
+def test_without_an_actor_nothing_is_raised_and_nothing_waits(cluster):
+    client = RayExchange("nobody", NAMESPACE, "syntax", poll_s=0.02, timeout_s=0.5)
+    for number in range(5):
+        client.publish(header("syntax", number), b"x")
+    assert list(client.unread("syntax", 0)) == []
+    assert client.report().published == {}
+    assert client.undelivered().dropped == 3  # two may be under way
+    client.close()
+
+
+def test_records_that_a_rank_does_not_take_are_not_fetched(ray_world):
+    publish_all(ray_world.client("syntax"), "syntax", [1, 2, 3])
+    reader = ray_world.client("semantics", accepts=lambda h: h.weights_step == 2)
+    assert [h.weights_step for _, h, _ in read(reader, "semantics", 0, 1)] == [2]
+
+
+def test_closing_sends_what_is_queued(ray_world):
+    client = ray_world.client("syntax", poll_s=60.0)
+    client.publish(header("syntax", 1), b"x" * 200)
+    client.close()
+    assert client.report().published == {"syntax": 1}

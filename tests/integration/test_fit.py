@@ -1,0 +1,161 @@
+"""Levels that train side by side on a local Ray, and what is left when parts of it are killed."""
+
+import os
+import secrets
+import signal
+
+import numpy as np
+import pytest
+import ray
+from datasets import Dataset
+from ray.util import list_named_actors
+
+from nested_ray.config.train import TrainConfig
+from nested_ray.errors import LevelFailed
+from nested_ray.models import load_model
+from nested_ray.train.fit import NAMESPACE, fit_levels
+
+NAMES = ("syntax", "semantics", "architecture")
+VOCAB_SIZE = 600
+
+# Ray Train imports pydantic v1 style models and its own deprecated modules.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        patch.setenv("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.25")
+        patch.setenv("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
+        patch.delenv("RAY_ADDRESS", raising=False)
+        context = ray.init(
+            num_cpus=4,
+            include_dashboard=False,
+            object_store_memory=150 << 20,
+            _temp_dir=str(tmp_path_factory.getbasetemp().parent / "f"),
+            log_to_driver=False,
+            logging_level="ERROR",
+        )
+        patch.setenv("RAY_ADDRESS", context.address_info["address"])
+        yield
+        ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("datasets")
+    for width, name in enumerate(NAMES):
+        rows = []
+        for row in range(64):
+            pattern = np.random.default_rng(row).integers(8, VOCAB_SIZE, 4).tolist()
+            rows.append(
+                {
+                    "input_ids": [*(pattern * width), 2, *(pattern * 8)],
+                    "window_start": 4 * width + 1,
+                    "num_window_tokens": 32,
+                }
+            )
+        Dataset.from_list(rows).save_to_disk(str(folder / name))
+    return {name: folder / name for name in NAMES}
+
+
+def config(*, max_steps, names=NAMES, **level_budgets):
+    budget = {"max_steps": max_steps, "micro_batch_size": 4, "checkpoint_every_steps": 20}
+    return TrainConfig.from_values(
+        {
+            "name": "tiny",
+            "corpus": {"sources": [{"type": "folder", "path": "unused"}]},
+            "windows": {"window_tokens": 32},
+            "distill": {"burn_in_steps": 5, "ramp_steps": 5, "paired_share": 0.5},
+            "levels": [
+                {
+                    "name": name,
+                    "kind": name,
+                    "weight": 0.3,
+                    "budget": {**budget, **level_budgets.get(name, {})},
+                }
+                for name in names
+            ],
+        }
+    )
+
+
+def fit(settings, datasets, run_dir, **arguments):
+    return fit_levels(
+        settings,
+        datasets=datasets,
+        tokenizer_hash="t" * 16,
+        vocab_size=VOCAB_SIZE,
+        run_dir=run_dir,
+        **arguments,
+    )
+
+
+def kill_exchange():
+    (name,) = [
+        actor["name"]
+        for actor in list_named_actors(all_namespaces=True)
+        if actor["namespace"] == NAMESPACE and actor["name"].startswith("exchange-")
+    ]
+    ray.kill(ray.get_actor(name, namespace=NAMESPACE), no_restart=False)
+
+
+def test_three_levels_learn_from_each_other_though_the_exchange_dies(cluster, datasets, tmp_path):
+    killed = []
+
+    def kill_once(snapshot):
+        if not killed and min(level.step for level in snapshot.values()) >= 40:
+            killed.append(True)
+            kill_exchange()
+
+    report = fit(config(max_steps=160), datasets, tmp_path, on_progress=kill_once)
+    assert killed
+    assert report.bytes_per_token == 100
+    for name in NAMES:
+        level = report.levels[name]
+        assert level.steps == 160
+        assert level.tokens_seen == 160 * 4 * 32
+        assert level.targets_used > 0
+        assert level.targets_published > 0
+        assert level.train_loss < 6.4  # ln 600: knowing nothing
+        assert sorted(p.name for p in level.model_dir.iterdir()) == [
+            "config.json",
+            "model.safetensors",
+        ]
+        assert load_model(level.model_dir).config.vocab_size == VOCAB_SIZE
+    assert not [a for a in list_named_actors(all_namespaces=True) if a["namespace"] == NAMESPACE]
+
+
+def test_a_killed_worker_goes_on_and_a_level_without_a_place_fails_alone(
+    cluster, datasets, tmp_path
+):
+    settings = config(
+        max_steps=200, names=("syntax", "architecture"), architecture={"use_gpu": True}
+    )
+    killed, steps_after_restart = [], []
+
+    def kill_once(snapshot):
+        level = snapshot["syntax"]
+        if not killed and level.step >= 60:
+            killed.append(level.pids[0])
+            os.kill(level.pids[0], signal.SIGKILL)
+        if killed and level.num_restarts and level.pids[0] != killed[0]:
+            steps_after_restart.append(level.step)
+
+    with pytest.raises(LevelFailed) as failure:
+        fit(settings, datasets, tmp_path, placement_timeout_s=4, on_progress=kill_once)
+    assert "training of architecture failed" in str(failure.value)
+    assert "syntax finished" in str(failure.value)
+    assert "GPU: 1 asked for, 0 there" in str(failure.value)
+    assert killed
+    assert min(steps_after_restart) >= 40  # from a checkpoint, not from the beginning
+    assert max(steps_after_restart) == 200
+
+    # Started again without the level that has no place: nothing is trained twice.
+    again = fit(config(max_steps=200, names=("syntax",)), datasets, tmp_path, solo=True)
+    assert again.levels["syntax"].steps == 200
+    assert again.levels["syntax"].tokens_seen == 200 * 4 * 32

@@ -1,0 +1,168 @@
+"""One level's steps: learning, teaching, and going on from a checkpoint."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from nested_ray.checkpoints import load_state
+from nested_ray.config.train import DistillConfig
+from nested_ray.datasets.loader import batch_digest, load_batch
+from nested_ray.distill.mailbox import InMemoryExchange, Undelivered
+from nested_ray.models import load_model
+from nested_ray.train.lr import averaged_weights
+
+NAMES = ("syntax", "semantics", "architecture")
+
+
+def losses_of(trainer, num_steps):
+    return [dataclasses.replace(trainer.make_step(), logits_NV=None) for _ in range(num_steps)]
+
+
+def train_together(trainers, num_steps):
+    for _ in range(num_steps):
+        for trainer in trainers:
+            trainer.make_step()
+
+
+def test_a_level_alone_learns_the_pattern(make_trainer):
+    trainer = make_trainer(max_steps=80)
+    losses = [result.ce for result in losses_of(trainer, 80)]
+    assert losses[0] == pytest.approx(4.56, abs=0.3)  # ln 96: it knows nothing
+    assert sum(losses[-10:]) / 10 < 0.7 * losses[0]
+    assert trainer.done
+
+
+def test_the_first_loss_is_the_plain_cross_entropy_of_the_untrained_model(make_trainer, make_job):
+    trainer, reference = make_trainer(), make_trainer().decoder
+    batch = load_batch(
+        trainer.dataset, seed=1, batch_id="private:syntax/0/0", batch_size=4, pad_id=0
+    )
+    with torch.no_grad():
+        logits_BLV = reference(batch.input_ids).logits
+    index_BWV = batch.target_index[:, :, None].expand(-1, -1, logits_BLV.shape[-1])
+    logits_NV = logits_BLV.gather(1, index_BWV).flatten(0, 1)
+    expected = F.cross_entropy(logits_NV, batch.target_ids.flatten(), ignore_index=-100)
+    assert trainer.make_step().ce == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_every_level_teaches_and_learns(make_trainer, exchange):
+    trainers = [make_trainer(name, exchange=exchange, max_steps=40) for name in NAMES]
+    train_together(trainers, 40)
+    for trainer in trainers:
+        assert trainer.counters.targets_used > 0
+        assert trainer.counters.targets_published > 0
+        assert trainer.counters.targets_lost == 0
+    assert exchange.report().bytes_per_token == 100
+
+
+def test_levels_rebuild_the_same_targets_from_a_batch_id(make_dataset):
+    digests = {
+        batch_digest(
+            load_batch(make_dataset(name), seed=1, batch_id="syntax/0/3", batch_size=4, pad_id=0)
+        )
+        for name in NAMES
+    }
+    assert len(digests) == 1
+
+
+def test_nothing_is_published_during_burn_in(make_trainer, exchange):
+    distill = DistillConfig(paired_share=1.0, burn_in_steps=3, ramp_steps=0)
+    trainer = make_trainer(exchange=exchange, distill=distill)
+    losses_of(trainer, 3)
+    assert exchange.report().published == {}
+    losses_of(trainer, 1)
+    assert exchange.report().published == {"syntax": 1}
+
+
+def test_records_of_another_tokenizer_are_left_out_and_counted(make_trainer, exchange):
+    distill = DistillConfig(paired_share=1.0, burn_in_steps=0, ramp_steps=0)
+    stranger = make_trainer(
+        "architecture", exchange=exchange, distill=distill, tokenizer_hash="other"
+    )
+    trainer = make_trainer(exchange=exchange, distill=distill)
+    losses_of(stranger, 2)
+    losses_of(trainer, 3)
+    assert trainer.counters.targets_used == 0
+    assert trainer.counters.targets_lost > 0
+
+
+def test_records_of_rows_that_this_level_does_not_have_are_left_out(make_trainer, exchange):
+    distill = DistillConfig(paired_share=1.0, burn_in_steps=0, ramp_steps=0)
+    stranger = make_trainer("architecture", exchange=exchange, distill=distill, seed=2)
+    trainer = make_trainer(exchange=exchange, distill=distill)
+    losses_of(stranger, 2)
+    losses_of(trainer, 3)
+    assert (trainer.counters.targets_used, trainer.counters.targets_lost > 0) == (0, True)
+
+
+def test_levels_with_different_batch_sizes_share_the_smaller_one(make_trainer, exchange):
+    trainers = [
+        make_trainer(name, exchange=exchange, max_steps=40, micro_batch_size=size)
+        for name, size in zip(NAMES, (8, 6, 4), strict=True)
+    ]
+    train_together(trainers, 40)
+    assert all(trainer.counters.targets_used > 0 for trainer in trainers)
+
+
+def test_a_solo_run_makes_the_same_share_of_paired_steps(make_trainer):
+    trainer = make_trainer(max_steps=12)
+    losses_of(trainer, 12)
+    assert list(trainer.cursor.trained) == [f"syntax/0/{number}" for number in range(6)]
+    assert trainer.counters.targets_published == 0
+
+
+def test_a_resumed_run_repeats_the_uninterrupted_loss_curve(make_trainer, tmp_path):
+    exchange = InMemoryExchange(keep=64)
+    teachers = [make_trainer(name, exchange=exchange, max_steps=30) for name in NAMES[1:]]
+    train_together(teachers, 30)
+
+    uninterrupted = make_trainer(exchange=exchange, max_steps=24)
+    losses_of(uninterrupted, 10)
+    uninterrupted.save(tmp_path)
+    expected = losses_of(uninterrupted, 14)
+
+    resumed = make_trainer(exchange=exchange, max_steps=24, model_dir=tmp_path)
+    resumed.restore(load_state(tmp_path, rank=0))
+    assert resumed.step == 10
+    assert losses_of(resumed, 14) == expected
+    mine, theirs = resumed.counters, uninterrupted.counters
+    assert dataclasses.replace(mine, train_seconds=0) == dataclasses.replace(
+        theirs, train_seconds=0
+    )
+    assert resumed.cursor == uninterrupted.cursor
+    assert mine.targets_used > 0
+
+
+def test_saving_does_not_change_the_run(make_trainer, tmp_path):
+    plain, saving = make_trainer(), make_trainer()
+    losses_of(plain, 4)
+    losses_of(saving, 4)
+    saving.save(tmp_path)
+    # eval() and train() move the weights there and back: equal up to rounding
+    assert saving.make_step().ce == pytest.approx(plain.make_step().ce, abs=1e-4)
+
+
+def test_the_saved_model_is_the_averaged_one(make_trainer, tmp_path):
+    trainer = make_trainer()
+    losses_of(trainer, 5)
+    trainer.save(tmp_path)
+    training = {name: value.clone() for name, value in trainer.decoder.state_dict().items()}
+    saved = load_model(tmp_path).state_dict()
+    name = "model.layers.0.mlp.up_proj.weight"
+    assert not torch.equal(saved[name], training[name])
+    with averaged_weights(trainer.optimizer):
+        torch.testing.assert_close(saved[name], trainer.decoder.state_dict()[name])
+
+
+def test_what_the_exchange_could_not_deliver_is_counted_across_restarts(make_trainer, tmp_path):
+    trainer = make_trainer()
+    trainer._undelivered = lambda: Undelivered(dropped=3, lost=2)
+    losses_of(trainer, 1)
+    trainer.save(tmp_path)
+    resumed = make_trainer(model_dir=tmp_path)
+    resumed.restore(load_state(tmp_path, rank=0))
+    resumed._undelivered = lambda: Undelivered(dropped=1, lost=1)
+    losses_of(resumed, 1)
+    assert (resumed.counters.targets_dropped, resumed.counters.targets_lost) == (4, 3)

@@ -1,0 +1,132 @@
+"""The rule that says what a step trains on."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nested_ray.distill.exchange import RecordHeader
+from nested_ray.train.pairing import (
+    Choice,
+    PairingCursor,
+    Record,
+    RecordPool,
+    belongs_to_rank,
+    choose_batch,
+    is_paired,
+    is_turn_to_open,
+)
+
+
+def record(level, batch_id, weights_step=0):
+    return Record(RecordHeader(level, batch_id, "d", weights_step, 4, "t", 1, 1), b"")
+
+
+def pool(*records, keep=8, max_staleness_steps=10):
+    result = RecordPool(keep=keep, max_staleness_steps=max_staleness_steps)
+    result.add(records)
+    return result
+
+
+def choose(records, *, step=1, takes=True, cursor=None):
+    return choose_batch(
+        step,
+        level="semantics",
+        rank=0,
+        paired_share=0.5,
+        takes=takes,
+        cursor=cursor or PairingCursor(),
+        pool=pool(*records),
+    )
+
+
+@given(st.floats(0, 1), st.integers(1, 500))
+def test_the_share_of_paired_steps_is_exact(share, num_steps):
+    num_paired = sum(is_paired(step, share) for step in range(num_steps))
+    assert num_paired == int(num_steps * share)
+
+
+@given(st.sampled_from([0.1, 0.25, 0.5, 1.0]), st.integers(2, 4))
+def test_every_level_opens_one_in_n_paired_steps_and_never_two_at_once(share, num_levels):
+    paired = [step for step in range(240) if is_paired(step, share)]
+    turns = [
+        [is_turn_to_open(step, share, position, num_levels) for position in range(num_levels)]
+        for step in paired
+    ]
+    assert all(sum(turn) == 1 for turn in turns)
+    per_level = [sum(column) for column in zip(*turns, strict=True)]
+    assert max(per_level) - min(per_level) <= 1
+
+
+@given(st.text(), st.integers(1, 8))
+def test_a_shared_batch_belongs_to_exactly_one_rank(batch_id, world_size):
+    owners = [rank for rank in range(world_size) if belongs_to_rank(batch_id, rank, world_size)]
+    assert len(owners) == 1
+
+
+def test_a_step_that_is_not_paired_has_a_private_batch():
+    cursor = PairingCursor()
+    choice = choose([record("syntax", "syntax/0/0")], step=0, cursor=cursor)
+    assert choice == Choice("private:semantics/0/0", paired=False)
+    assert cursor.to_json() == {"num_opened": 0, "trained": []}
+
+
+def test_the_newest_record_is_taken_with_every_peers_word_on_its_batch():
+    choice = choose(
+        [
+            record("syntax", "a", 5),
+            record("architecture", "b", 4),
+            record("syntax", "b", 6),
+            record("syntax", "c", 5),
+        ]
+    )
+    assert choice.batch_id == "b"
+    assert sorted(each.header.level for each in choice.records) == ["architecture", "syntax"]
+
+
+def test_a_batch_is_not_trained_twice():
+    cursor = PairingCursor()
+    cursor.trained.append("b")
+    choice = choose([record("syntax", "a", 5), record("syntax", "b", 6)], cursor=cursor)
+    assert choice.batch_id == "a"
+    assert choose([record("syntax", "a", 5)], cursor=cursor).batch_id == "semantics/0/0"
+
+
+def test_without_records_or_without_listening_a_new_batch_is_opened():
+    cursor = PairingCursor()
+    assert choose([], cursor=cursor) == Choice("semantics/0/0", paired=True)
+    assert choose([record("syntax", "a")], takes=False, cursor=cursor).batch_id == "semantics/0/1"
+    assert list(cursor.trained) == ["semantics/0/0", "semantics/0/1"]
+
+
+def test_records_older_than_the_allowed_staleness_are_dropped_and_counted():
+    records = pool(record("syntax", "a", 1), record("architecture", "x", 1))
+    records.add([record("syntax", "b", 12)])
+    assert records.num_stale == 1
+    taken = {records.take(set())[0].header.batch_id, records.take({"b"})[0].header.batch_id}
+    assert taken == {"b", "x"}
+
+
+def test_staleness_is_measured_against_the_same_teacher():
+    records = pool(record("syntax", "a", 500), record("architecture", "x", 1))
+    assert records.num_stale == 0
+
+
+def test_the_pool_keeps_the_newest_records():
+    records = pool(*[record("syntax", str(n), n) for n in range(5)], keep=2)
+    assert records.take({"4"})[0].header.batch_id == "3"
+    assert records.take({"3", "4"}) == ()
+
+
+def test_the_cursor_survives_json():
+    cursor = PairingCursor()
+    choose([], cursor=cursor)
+    choose([record("syntax", "a")], cursor=cursor)
+    values = json.loads(json.dumps(cursor.to_json()))
+    assert PairingCursor.from_json(values) == cursor
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_nothing_or_everything_may_be_paired(share):
+    assert {is_paired(step, share) for step in range(10)} == {bool(share)}
