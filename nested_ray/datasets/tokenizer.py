@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from tokenizers.pre_tokenizers import ByteLevel
 
@@ -60,6 +61,7 @@ class NestTokenizer:
         self._bytes = _bytes_by_id(tokenizer)
         self._lines: dict[str, list[int]] = {}
         self.vocab_size = len(self._bytes)
+        self.token_sizes = np.array([len(content) for content in self._bytes], dtype=np.int64)
         self.line_break_ids = frozenset(
             token for token, content in enumerate(self._bytes) if content.startswith(b"\n")
         )

@@ -61,8 +61,7 @@ def places(
     Equal to `text_before` of the tokens before the window, without decoding them again.
     """
     content = document.text.encode("utf-8")
-    sizes = np.fromiter((len(tokenizer.token_bytes(token)) for token in ids), np.int64, len(ids))
-    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    offsets = np.concatenate([[0], np.cumsum(tokenizer.token_sizes[ids])])
     for window in windows:
         before = content[: int(offsets[window.start])].decode("utf-8", "ignore")
         yield Place(path=document.path, language=document.language, before=before)

@@ -11,7 +11,7 @@ from nested_ray.levels.reader import FileReader, FileView
 from nested_ray.levels.semantics import path_line
 
 MAX_ENTRIES = 12
-MAX_REFERENCES = 400
+MAX_REFERENCES = 200
 """Names looked up before a place; older ones have long scrolled out of the window."""
 
 
@@ -48,7 +48,12 @@ def used_definitions(view: FileView, place: Place, index: DefinitionIndex) -> li
     """
     resolver = NameResolver(index, view, place)
     found: dict[int, Entry] = {}
+    looked_up: set[tuple[str, str | None, bool]] = set()
     for reference in islice(view.references_backwards(), MAX_REFERENCES):
+        use = (reference.name, reference.qualifier, reference.is_call)
+        if use in looked_up:
+            continue
+        looked_up.add(use)
         entry = resolver.resolve(reference)
         if entry is not None:
             found.setdefault(id(entry), entry)

@@ -7,6 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -92,7 +93,8 @@ class DefinitionIndex:
     def unique(self, name: str, *, language: str, asking: str) -> Entry | None:
         """The only definition of that name outside the asking file; None when there are several."""
         found = self._by_name.get((language, fold(name, language)), ())
-        others = [entry for entry in found if entry.path != asking]
+        # Two are enough to know: names such as `get` have hundreds.
+        others = list(islice((entry for entry in found if entry.path != asking), 2))
         return others[0] if len(others) == 1 else None
 
     def save(self, path: str | Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from nested_ray.languages.base import Language, Reference
 from nested_ray.levels.base import Place
@@ -15,6 +16,9 @@ MAX_TAIL_CHARS = 3_000
 
 FindLanguage = Callable[[str], Language | None]
 """The language module of a name; None when there is none."""
+
+MAX_CACHED_PIECES = 4_000
+"""A server answers for many files in turn, and an edit changes one piece of one of them."""
 
 DOTTED_NAME = re.compile(r"((?:\w+\.)*)([^\W\d]\w*)([ \t]*\()?")
 
@@ -90,6 +94,7 @@ class FileReader:
 
     def __init__(self, find_language: FindLanguage) -> None:
         self._find_language = find_language
+        self._read_piece = lru_cache(MAX_CACHED_PIECES)(read_piece)
         self._before, self._language = "", ""
         self._pieces: tuple[Piece, ...] = ()
         self._tail = FILE_START
@@ -115,7 +120,7 @@ class FileReader:
             start, pieces = FILE_START, []
         for following in piece_starts(before, place.language, start):
             text = before[start.offset : following.offset]
-            pieces.append(read_piece(text, start.indent, language))
+            pieces.append(self._read_piece(text, start.indent, language))
             start = following
         self._before, self._language = before, place.language
         self._pieces, self._tail = tuple(pieces), start

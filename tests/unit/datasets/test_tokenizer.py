@@ -1,4 +1,5 @@
 import json
+import pickle
 
 import pytest
 from hypothesis import given, settings
@@ -95,6 +96,12 @@ def test_loaded_tokenizer_is_the_saved_one(tmp_path):
     assert loaded.vocab_size == TOKENIZER.vocab_size
     assert loaded.encode(text) == TOKENIZER.encode(text)
     assert [path.name for path in (tmp_path / "nest").iterdir()] == ["tokenizer.json"]
+
+
+def test_a_copy_in_another_process_still_knows_no_special_text():
+    copy = pickle.loads(pickle.dumps(TOKENIZER))
+    assert copy.hash == TOKENIZER.hash
+    assert copy.encode("<|window|>") == TOKENIZER.encode("<|window|>")
 
 
 def test_hugging_face_reads_the_saved_file_the_same_way(tmp_path):
