@@ -29,12 +29,15 @@ class ResponseCache:
     request pays at most once per pause.
     """
 
-    def __init__(self, redis_url: str, *, prefix: str = PREFIX) -> None:
+    def __init__(
+        self, redis_url: str, *, prefix: str = PREFIX, answer_within_s: float = ANSWER_WITHIN_S
+    ) -> None:
         self._url = redis_url
+        self._answer_within_s = answer_within_s
         self._prefix = prefix
         self._away_until = 0.0
         self._client: Any = redis.asyncio.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
-            redis_url, socket_connect_timeout=ANSWER_WITHIN_S, socket_timeout=ANSWER_WITHIN_S
+            redis_url, socket_connect_timeout=answer_within_s, socket_timeout=answer_within_s
         )
 
     async def get(self, key: str) -> Any:
@@ -69,7 +72,7 @@ class ResponseCache:
         if time.monotonic() < self._away_until:
             return None
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
+            async with asyncio.timeout(self._answer_within_s):
                 return await operation(*arguments, **options)
         except (redis.exceptions.RedisError, OSError, TimeoutError) as exc:
             self._away_until = time.monotonic() + PAUSE_S

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from nested_ray.config.storage import StorageConfig
 from nested_ray.errors import StorageUnavailable
 from nested_ray.registry.addresses import without_password
 from nested_ray.registry.embedded import ALL_SERVERS, embedded_servers, supervisor_is_alive
-from nested_ray.registry.processes import FileLock
+from nested_ray.registry.processes import FileLock, ProcessIdentity
 from nested_ray.registry.servers import build_servers
 from nested_ray.registry.service_user import service_user
 from nested_ray.registry.supervisor import Layout, Supervised
@@ -48,12 +49,21 @@ def stop_embedded(home: Path) -> str:
                 f"the servers under {home} are in use (a training run, a serving Ray cluster, or "
                 "`nested-ray storage env --hold`); end that first"
             )
-        users.release()  # the supervisor takes it and ends everything
+        # The lock stays taken: nobody can come to use servers that are on their way out.
+        if (supervisor := _supervisor(layout)) is not None:
+            supervisor.send(signal.SIGTERM)
         if not _within(40.0, lambda: not supervisor_is_alive(layout)):
             raise StorageUnavailable(f"the supervisor does not end; see {layout.logs}")
         return _stop_orphans(layout)
     finally:
         users.close()
+
+
+def _supervisor(layout: Layout) -> ProcessIdentity | None:
+    try:
+        return ProcessIdentity(**json.loads(layout.state.read_text())["supervisor"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _stop_orphans(layout: Layout) -> str:

@@ -148,6 +148,7 @@ class Supervisor:
         self._layout = Layout(home)
         self._lock = lock
         self._users = FileLock(self._layout.users_lock)
+        self._identity = ProcessIdentity.of(os.getpid())
         self._last_used = time.monotonic()
         self._published = ""
         self._terminated = False
@@ -188,7 +189,7 @@ class Supervisor:
 
     def _publish(self, wanted: list[Supervised]) -> None:
         servers = {supervised.server.name: supervised.describe() for supervised in wanted}
-        text = json.dumps({"supervisor": os.getpid(), "servers": servers}, indent=1)
+        text = json.dumps({"supervisor": vars(self._identity), "servers": servers}, indent=1)
         if text != self._published and self._layout.home.exists():
             write_private(self._layout.state, text)
             self._published = text

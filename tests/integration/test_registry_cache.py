@@ -13,9 +13,9 @@ from nested_ray.registry.addresses import StorageAddresses
 from nested_ray.registry.cache import PREFIX, ResponseCache
 
 
-def _run(url: str, use: Any) -> Any:
+def _run(url: str, use: Any, answer_within_s: float = 10.0) -> Any:
     async def main() -> Any:
-        cache = ResponseCache(url)
+        cache = ResponseCache(url, answer_within_s=answer_within_s)
         try:
             return await use(cache)
         finally:
@@ -83,7 +83,7 @@ def test_server_that_never_answers_is_asked_once_per_pause() -> None:
                 assert await cache.get(f"key {number}") is None
                 await cache.set(f"key {number}", number, ttl_s=60)
 
-        _run(f"redis://127.0.0.1:{deaf.getsockname()[1]}/0", use)
+        _run(f"redis://127.0.0.1:{deaf.getsockname()[1]}/0", use, answer_within_s=0.05)
     assert len(connections) == 1
     for connection in connections:
         connection.close()

@@ -53,7 +53,13 @@ def _request(draft: NestDraft) -> PublishRequest:
         for name, path in sorted(draft.files.items())
     )
     return PublishRequest(
-        draft.nest, draft.run_id, draft.corpus_digest, draft.config, draft.metrics, draft.levels, files
+        draft.nest,
+        draft.run_id,
+        draft.corpus_digest,
+        draft.config,
+        draft.metrics,
+        draft.levels,
+        files,
     )
 
 
@@ -315,7 +321,11 @@ def test_lost_object_is_reported_and_cannot_be_fetched(
     version = registry.publish(make_draft(nest, "run", files={"nest.json": nest.encode()}))
     registry.artifacts.delete(version.files[0].sha256)
     (problem,) = registry.verify(nest)
-    assert (problem.label, problem.path, problem.problem) == (f"{nest}@1", "nest.json", "is missing")
+    assert (problem.label, problem.path, problem.problem) == (
+        f"{nest}@1",
+        "nest.json",
+        "is missing",
+    )
     with pytest.raises(DigestMismatch, match=f"{nest}@1 cannot be fetched: nest.json"):
         registry.fetch(version)
 

@@ -130,7 +130,7 @@ def test_refused_login_is_said_at_once_and_without_the_password(
     parts = urlsplit(addresses.database_url)
     wrong = urlunsplit(parts._replace(netloc="nobody:hunter2@"))
     catalog = PostgresCatalog(wrong, wait_s=300)  # longer than the test may take: no waiting
-    with pytest.raises(StorageUnavailable, match="role .nobody. does not exist") as caught:
+    with pytest.raises(StorageUnavailable, match=r"role .nobody. does not exist") as caught:
         catalog.list_nests()
     assert "hunter2" not in str(caught.value)
     assert "DATABASE_URL" in str(caught.value)
@@ -164,7 +164,9 @@ def test_server_that_is_not_there_is_named_with_its_address() -> None:
         unused.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
         port = unused.getsockname()[1]
         catalog = PostgresCatalog(f"postgresql://me:secret@127.0.0.1:{port}/db", wait_s=0.5)
-        with pytest.raises(StorageUnavailable, match=f"me@127.0.0.1:{port}/db cannot be used") as caught:
+        with pytest.raises(
+            StorageUnavailable, match=f"me@127.0.0.1:{port}/db cannot be used"
+        ) as caught:
             catalog.list_nests()
         assert "secret" not in str(caught.value)
         catalog.close()
