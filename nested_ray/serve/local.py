@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ def deploy(
     report("looking up the nest")
     application = build_app(settings)
     report("starting Ray Serve")
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # `report` says what happens
     serve.start(
         proxy_location=ProxyLocation.HeadOnly, http_options=HTTPOptions(host=host, port=port)
     )
