@@ -13,8 +13,8 @@ from nested_ray.evals.report import (
     EvalReport,
     PredictorRow,
     Scores,
-    render_markdown,
     render,
+    render_markdown,
 )
 
 
