@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, Field
 
@@ -11,9 +11,12 @@ from nested_ray.api.schemas import Decision, Name, Sampling, Text, WireModel
 
 def _text_not_ids(value: Any) -> Any:
     """Token ids belong to another tokenizer than ours; say so instead of failing on their type."""
-    if isinstance(value, list) and value and isinstance(value[0], (int, list)):
+    if not isinstance(value, list):
+        return value
+    items = tuple(cast(list[Any], value))
+    if items and isinstance(items[0], (int, list)):
         raise ValueError("token ids are not understood; send text, or a list of texts")
-    return tuple(value) if isinstance(value, list) else value
+    return items
 
 
 class StreamOptions(WireModel):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ray import serve
-from ray.serve import Application
+from ray.serve import Application, Deployment
 from ray.serve.config import BackpressureConfig
 
 from nested_ray.api.native import LevelInfo, NestInfo
@@ -158,8 +158,8 @@ def build_levels(
     return levels
 
 
-def level_deployment(name: str, settings: LevelServeConfig) -> Any:
-    return serve.deployment(LevelReplica).options(
+def level_deployment(name: str, settings: LevelServeConfig) -> Deployment:
+    return serve.deployment(
         name=name,
         ray_actor_options={"num_cpus": settings.num_cpus, "num_gpus": settings.num_gpus},
         max_ongoing_requests=settings.max_ongoing_requests,
@@ -167,12 +167,12 @@ def level_deployment(name: str, settings: LevelServeConfig) -> Any:
         backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
         **replicas(settings),
         **health(settings.health),
-    )
+    )(LevelReplica)
 
 
-def router_deployment(config: ServeConfig) -> Any:
+def router_deployment(config: ServeConfig) -> Deployment:
     router = config.router
-    return serve.deployment(RouterReplica).options(
+    return serve.deployment(
         name=ROUTER,
         num_replicas=router.replicas,
         ray_actor_options={"num_cpus": router.num_cpus},
@@ -180,7 +180,7 @@ def router_deployment(config: ServeConfig) -> Any:
         max_queued_requests=router.max_queued_requests,
         backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
         **health(router.health),
-    )
+    )(RouterReplica)
 
 
 def replicas(settings: LevelServeConfig) -> dict[str, Any]:

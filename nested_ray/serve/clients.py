@@ -36,7 +36,8 @@ class HandleClient:
         self, version: int, prompt: Prompt, params: SamplingParams
     ) -> AsyncIterator[StreamPart]:
         with translated(self._level):
-            response = self._handle.options(stream=True).stream.remote(version, prompt, params)
+            streaming: Any = self._handle.options(stream=True)
+            response = streaming.stream.remote(version, prompt, params)
             ended = False
             try:
                 async for part in response:

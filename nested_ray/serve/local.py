@@ -69,9 +69,10 @@ def deploy(
     application = build_app(settings)
     report("starting Ray Serve")
     logging.getLogger("ray.serve").setLevel(logging.WARNING)  # `report` says what happens
-    serve.start(
-        proxy_location=ProxyLocation.HeadOnly, http_options=HTTPOptions(host=host, port=port)
-    )
+    # The router keeps its own deadline; this one is for what it cannot see.
+    timeout = settings.routing.request_timeout_s + 30
+    options = HTTPOptions(host=host, port=port, request_timeout_s=timeout)
+    serve.start(proxy_location=ProxyLocation.HeadOnly, http_options=options)
     target = serve.RunTarget(target=application, name=APPLICATION, route_prefix="/")
     serve.run_many([target], wait_for_applications_running=False)
     endpoint = Endpoint(f"http://{host}:{port}")
