@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -57,6 +58,16 @@ def stop_embedded(home: Path) -> str:
         return _stop_orphans(layout)
     finally:
         users.close()
+
+
+def end_if_unused(config: StorageConfig) -> None:
+    """End the embedded servers now instead of in a moment, unless another process uses them.
+
+    For the end of a command that promises to leave no process behind.
+    """
+    if embedded_servers(config):
+        with suppress(StorageUnavailable):
+            stop_embedded(config.home)
 
 
 def _supervisor(layout: Layout) -> ProcessIdentity | None:

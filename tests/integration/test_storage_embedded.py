@@ -24,7 +24,7 @@ from nested_ray.errors import StorageUnavailable
 from nested_ray.registry.addresses import StorageAddresses
 from nested_ray.registry.embedded import ensure_storage, release_storage, supervisor_is_alive
 from nested_ray.registry.processes import ProcessIdentity
-from nested_ray.registry.status import describe_storage, stop_embedded
+from nested_ray.registry.status import describe_storage, end_if_unused, stop_embedded
 from nested_ray.registry.supervisor import Layout
 
 FAST = {"postgres", "redis"}  # SeaweedFS starts in seconds, these at once
@@ -205,6 +205,15 @@ def test_home_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageUnavailable, match=r"cannot keep data under .*NESTED_RAY_HOME"):
         ensure_storage(StorageConfig(home=tmp_path / "file" / "home"), FAST)
+
+
+def test_command_can_end_the_servers_it_was_last_to_use(config: StorageConfig) -> None:
+    with held(config):
+        pids = server_pids(config.home)
+        end_if_unused(config)
+        assert sorted(running(pids)) == ["postgres", "redis"], "they are in use"
+    end_if_unused(config)
+    assert not running(pids)
 
 
 def test_deleted_home_ends_its_servers(config: StorageConfig) -> None:
