@@ -6,7 +6,6 @@ import signal
 import sys
 from typing import Any
 
-import click
 import typer
 from rich.console import Console
 
@@ -38,14 +37,7 @@ def main() -> None:
     """Run a verb; errors become one sentence on stderr and an exit code (2 config, 1 other, 130 Ctrl-C)."""
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        sys.exit(app(standalone_mode=False) or 0)
-    except click.exceptions.Abort:
-        fail("stopped", 130)
-    except click.ClickException as exc:
-        exc.show()
-        sys.exit(exc.exit_code)
-    except KeyboardInterrupt:
-        fail("stopped", 130)
+        app()
     except ConfigError as exc:
         fail(str(exc), 2)
     except NestedRayError as exc:

@@ -6,6 +6,7 @@ with the command; another Ray on the same machine is neither used nor disturbed.
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 NAMESPACE = "nested-ray"
 
@@ -51,7 +53,7 @@ def connect() -> RaySession:
     """Join the cluster in RAY_ADDRESS; inside a submitted job that is the job's own cluster."""
     import ray
 
-    ray.init(namespace=NAMESPACE, log_to_driver=False, logging_level="ERROR")
+    ray.init(namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
     return RaySession(os.environ["RAY_ADDRESS"], dashboard_url=None, token_file=None)
 
 
@@ -59,14 +61,14 @@ def start_local(home: Path, folder: Path, object_store_bytes: int) -> RaySession
     """Start a cluster on this machine; `local_environment` must be in place before."""
     import ray
 
-    context = ray.init(
+    context: Any = ray.init(
         namespace=NAMESPACE,
         include_dashboard=True,
         dashboard_host="127.0.0.1",
         object_store_memory=object_store_bytes,
         _temp_dir=str(folder),
         log_to_driver=False,
-        logging_level="ERROR",
+        logging_level=logging.ERROR,
     )
     # Ray's own helpers look for "the" cluster of the machine; with two of them they give up.
     os.environ["RAY_ADDRESS"] = context.address_info["address"]

@@ -14,7 +14,7 @@ from typing import Any
 import ray.train
 import ray.train.torch
 import torch
-from datasets import load_from_disk
+from datasets import Dataset
 from ray.train import Checkpoint, CheckpointUploadMode
 
 from nested_ray.checkpoints import load_state
@@ -103,7 +103,7 @@ def new_trainer(job: LevelJob, exchange: RayExchange | None, decoder: Any) -> Le
     return LevelTrainer(
         job,
         decoder=decoder,
-        dataset=load_from_disk(job.dataset_dir),
+        dataset=Dataset.load_from_disk(job.dataset_dir),
         exchange=exchange,
         dtype=choose_dtype(job.level.budget.precision, ray.train.torch.get_device(), width),
         rank=context.get_world_rank(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nested_ray.config.train import TrainConfig
 from nested_ray.corpus.build import build_corpus
@@ -117,7 +118,7 @@ def prepare_memory(
     """The n-gram index of the training split."""
 
     def make(aside: Path) -> None:
-        documents: Iterable = datasets.tokenized("train").documents()
+        documents: Iterable[Any] = datasets.tokenized("train").documents()
         index = NgramIndex.build(
             documents, vocab_size=tokenizer.vocab_size, max_order=config.memory.max_order
         )

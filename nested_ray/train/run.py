@@ -12,7 +12,8 @@ from rich.table import Table
 from nested_ray.config.train import TrainConfig
 from nested_ray.corpus.documents import Split
 from nested_ray.datasets.lines import LineTask, sample_lines
-from nested_ray.evals.evaluate import Heldout, evaluate
+from nested_ray.evals.evaluate import evaluate
+from nested_ray.evals.heldout import Heldout
 from nested_ray.evals.report import EvalReport, render
 from nested_ray.inference.bundle import REPORT_FILE
 from nested_ray.registry import Registry
@@ -147,11 +148,12 @@ def publish(
 
 def heldout(config: TrainConfig, prepared: Prepared, split: Split) -> Heldout:
     """One held-out split as the evaluation wants it: rows per level, documents, lines."""
-    names = [level.name for level in config.levels]
-    return Heldout(
-        rows={name: prepared.datasets.level(name, split) for name in names},
-        tokens=prepared.datasets.tokenized(split),
+    return Heldout.open(
+        prepared.datasets,
+        split,
+        level_names=[level.name for level in config.levels],
         lines=heldout_lines(config, prepared, split),
+        seed=config.seed,
     )
 
 
