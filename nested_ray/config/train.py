@@ -21,7 +21,7 @@ class TokenizerConfig(Settings):
 class MemoryConfig(Settings):
     """Verbatim recall: n-gram index of the training split plus the in-file cache."""
 
-    max_order: int = Field(default=12, ge=1, le=32)
+    max_order: int = Field(default=24, ge=1, le=32)
     """Longest context that is looked up, in tokens."""
 
 

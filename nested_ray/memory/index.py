@@ -161,7 +161,8 @@ class NgramIndex:
             rows = slice(start, stop, step)
             found = Continuations.count(self.followers[rows], self.documents[rows], self.vocab_size)
             if len(self._remembered) >= REMEMBERED_RANGES:
-                del self._remembered[next(iter(self._remembered))]
+                # The oldest; with a default, because threads may share an index.
+                self._remembered.pop(next(iter(self._remembered)), None)
             self._remembered[start, stop] = found
         return found
 
