@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,23 +33,24 @@ def serve(
     """
     from nested_ray.cli.ray_session import ray_session
     from nested_ray.observability.logs import setup
+    from nested_ray.registry.status import end_if_unused
 
     setup()
     console = Console(stderr=True)
     storage = StorageConfig.from_env()
-    with ray_session(storage.home) as session:
+    with ExitStack() as stack:
+        stack.callback(end_if_unused, storage)
+        console.print("… starting Ray")
+        session = stack.enter_context(ray_session(storage.home))
         from nested_ray.serve.local import deploy, read_serve_file, shutdown
 
-        settings = read_serve_file(config)
         chosen = {"nest": nest, "version": version}
         changes = {name: value for name, value in chosen.items() if value is not None}
-        settings = settings.model_copy(update=changes)
+        settings = read_serve_file(config).model_copy(update=changes)
+        stack.callback(shutdown)
         endpoint = deploy(settings, port=port, report=lambda text: console.print(f"… {text}"))
         print_urls(console, endpoint, session)
-        try:
-            wait_for_interrupt()
-        finally:
-            shutdown()
+        wait_for_interrupt()
 
 
 def print_urls(console: Console, endpoint: Endpoint, session: RaySession) -> None:

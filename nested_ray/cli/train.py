@@ -71,7 +71,9 @@ def open_cluster(
     """Ray and the registry, both closed with the stack; says what it waits for."""
     from nested_ray.cli.ray_session import ray_session
     from nested_ray.registry import connect
+    from nested_ray.registry.status import end_if_unused
 
+    stack.callback(end_if_unused, storage)  # entered first, so it comes last: Ray has ended by then
     with reporter.stage("starting Ray"):
         session = stack.enter_context(ray_session(storage.home))
     with reporter.stage("opening the registry"):
