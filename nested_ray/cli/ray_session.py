@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -61,6 +62,7 @@ def start_local(home: Path, folder: Path, object_store_bytes: int) -> RaySession
     """Start a cluster on this machine; `local_environment` must be in place before."""
     import ray
 
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     context: Any = ray.init(
         namespace=NAMESPACE,
         include_dashboard=True,
@@ -70,6 +72,7 @@ def start_local(home: Path, folder: Path, object_store_bytes: int) -> RaySession
         log_to_driver=False,
         logging_level=logging.ERROR,
     )
+    signal.signal(signal.SIGTERM, on_sigterm)  # Ray puts one of its own there, which does not clean up
     # Ray's own helpers look for "the" cluster of the machine; with two of them they give up.
     os.environ["RAY_ADDRESS"] = context.address_info["address"]
     dashboard = f"http://{context.dashboard_url}" if context.dashboard_url else None
