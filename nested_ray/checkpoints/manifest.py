@@ -14,7 +14,7 @@ from nested_ray.errors import DigestMismatch
 FORMAT = 1
 
 
-def write_file(path: Path, write: Callable[[Path], None]) -> None:
+def write_file(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, then put it in place whole."""
     aside = path.with_name(path.name + ".partial")
     write(aside)
@@ -25,7 +25,7 @@ def write_file(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_json(path: Path, values: Any) -> None:
     text = json.dumps(values, ensure_ascii=False, indent=1, sort_keys=True)
-    write_file(path, lambda aside: aside.write_text(text, encoding="utf-8") and None)
+    write_file(path, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
 def write_manifest(directory: Path, name: str, files: Iterable[str]) -> None:

@@ -28,7 +28,7 @@ def choose_dtype(
     return torch.bfloat16 if precision == "bf16" else torch.float32
 
 
-def autocast(dtype: torch.dtype, device: torch.device) -> contextlib.AbstractContextManager[None]:
+def autocast(dtype: torch.dtype, device: torch.device) -> contextlib.AbstractContextManager[object]:
     """Autocast to bf16 over fp32 master weights, or nothing at all for fp32."""
     if dtype is torch.float32:
         return contextlib.nullcontext()
@@ -41,7 +41,7 @@ def _best_time_s(dtype: torch.dtype, device: torch.device, width: int, repeats: 
     best = float("inf")
     for _ in range(repeats + 1):  # the first one also pays for choosing a kernel
         started = time.perf_counter()
-        left @ right
+        torch.matmul(left, right)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         best = min(best, time.perf_counter() - started)

@@ -30,4 +30,4 @@ class WindowModel(nn.Module):
         hidden_BLD = body(input_ids=input_ids_BL, use_cache=False).last_hidden_state
         rows = torch.arange(len(input_ids_BL), device=input_ids_BL.device)[:, None]
         hidden_ND = hidden_BLD[rows, target_index_BW][valid_BW]
-        return self.decoder.get_output_embeddings()(hidden_ND)
+        return self.decoder.lm_head(hidden_ND)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,9 @@ from nested_ray.distill.ray_exchange import start_exchange
 from nested_ray.distill.targets import record_dtype
 from nested_ray.errors import LevelFailed
 from nested_ray.train.board import start_board
-from nested_ray.train.job import LevelJob, level_jobs
+from nested_ray.train.job import level_jobs
 from nested_ray.train.progress import LevelPlan, LevelProgress, ProgressSnapshot
+from nested_ray.train.runs import LevelRun, PlacementWatchdog, level_runs
 
 logger = logging.getLogger(__name__)
 
@@ -67,61 +67,6 @@ class FitReport:
     seconds: float
 
 
-@dataclass
-class LevelRun:
-    """One level's TorchTrainer in its thread."""
-
-    job: LevelJob
-    resources: dict[str, float]
-    use_gpu: bool
-    storage: Path
-    max_failures: int
-    result: Any = None
-    error: BaseException | None = None
-    seconds: float = 0.0
-    thread: threading.Thread = field(init=False)
-
-    def start(self) -> None:
-        # A daemon: a level that never finds a place must not keep the process alive.
-        name = f"fit-{self.job.level.name}"
-        self.thread = threading.Thread(target=self._fit, name=name, daemon=True)
-        self.thread.start()
-
-    @property
-    def active(self) -> bool:
-        return self.thread.is_alive() and self.error is None
-
-    def _fit(self) -> None:
-        started = time.monotonic()
-        try:
-            self.result = self._trainer().fit()
-        except BaseException as exc:  # one level's end must not take the others down
-            self.error = self.error or exc
-        self.seconds = time.monotonic() - started
-
-    def _trainer(self) -> Any:
-        from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
-        from ray.train.torch import TorchTrainer
-
-        from nested_ray.train.loop import train_loop_per_worker
-
-        return TorchTrainer(
-            train_loop_per_worker,
-            train_loop_config=self.job.to_dict(),
-            scaling_config=ScalingConfig(
-                num_workers=self.job.level.budget.num_workers,
-                use_gpu=self.use_gpu,
-                resources_per_worker=self.resources,
-            ),
-            run_config=RunConfig(
-                name=self.job.level.name,  # the same name and path go on from the last checkpoint
-                storage_path=str(self.storage),
-                failure_config=FailureConfig(max_failures=self.max_failures),
-                checkpoint_config=CheckpointConfig(num_to_keep=2),
-            ),
-        )
-
-
 def fit_levels(
     config: TrainConfig,
     *,
@@ -156,7 +101,7 @@ def fit_levels(
             board_actor=board_name,
             namespace=NAMESPACE,
         )
-        runs = _level_runs(config, jobs, Path(run_dir).resolve() / "ray")
+        runs = level_runs(config, jobs, Path(run_dir).resolve() / "ray")
         _run_all(runs, board, placement_timeout_s, on_progress)
     _raise_failures(runs)
     levels = {run.job.level.name: _level_fit(run, Path(run_dir)) for run in runs}
@@ -195,36 +140,6 @@ def _shared_actors(config: TrainConfig, solo: bool) -> Iterator[tuple[str | None
             ray.kill(actor)
 
 
-def _level_runs(config: TrainConfig, jobs: list[LevelJob], storage: Path) -> list[LevelRun]:
-    storage.mkdir(parents=True, exist_ok=True)
-    gpus = _gpu_levels(config)
-    cpu_share = _cpu_share(sum(level.budget.num_workers for level in config.levels))
-    runs = []
-    for job in jobs:
-        use_gpu = job.level.name in gpus
-        resources = {"CPU": cpu_share, **({"GPU": 1.0} if use_gpu else {})}
-        runs.append(LevelRun(job, resources, use_gpu, storage, config.max_failures))
-    return runs
-
-
-def _gpu_levels(config: TrainConfig) -> set[str]:
-    """Levels that train on GPUs; `auto` ones do when the cluster has one for each of their workers."""
-    wanted = {level.name for level in config.levels if level.budget.use_gpu is True}
-    auto = [level for level in config.levels if level.budget.use_gpu == "auto"]
-    candidates = [level for level in config.levels if level.name in wanted] + auto
-    needed = sum(level.budget.num_workers for level in candidates)
-    if ray.cluster_resources().get("GPU", 0.0) >= needed:
-        wanted |= {level.name for level in auto}
-    return wanted
-
-
-def _cpu_share(num_workers: int) -> float:
-    """CPUs a worker asks for: one, or less where that lets all levels run side by side."""
-    free = ray.available_resources().get("CPU", 0.0)
-    share = int(100 * free / num_workers) / 100
-    return min(1.0, max(share, 0.01))
-
-
 def _run_all(
     runs: list[LevelRun],
     board: Any,
@@ -254,41 +169,6 @@ def _look(board: Any) -> dict[str, LevelProgress] | None:
     except RayError as exc:
         logger.debug("the progress board does not answer: %s", exc)
         return None
-
-
-class PlacementWatchdog:
-    """Gives up levels that the cluster, even empty, is too small for.
-
-    Ray Train itself retries for ever. A level that only waits for others to free their share waits
-    on, and a growing cluster has `timeout_s` to grow.
-    """
-
-    def __init__(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
-        self._too_small_since: dict[str, float] = {}
-
-    def look(self, runs: list[LevelRun], snapshot: ProgressSnapshot) -> None:
-        for run in runs:
-            level = run.job.level.name
-            if snapshot[level].state != "waiting" or not (lacking := _lacking(run)):
-                self._too_small_since.pop(level, None)
-                continue
-            since = self._too_small_since.setdefault(level, time.monotonic())
-            if time.monotonic() - since > self._timeout_s:
-                run.error = LevelFailed(
-                    f"the cluster has no place for it even when empty ({lacking}); "
-                    "add nodes or lower num_workers"
-                )
-
-
-def _lacking(run: LevelRun) -> str:
-    """What the whole cluster lacks for a run: `GPU: 1 asked for, 0 there`; empty when it fits."""
-    total, num_workers = ray.cluster_resources(), run.job.level.budget.num_workers
-    return ", ".join(
-        f"{name}: {amount * num_workers:g} asked for, {total.get(name, 0):g} there"
-        for name, amount in run.resources.items()
-        if total.get(name, 0) < amount * num_workers
-    )
 
 
 def _cancel(runs: list[LevelRun], board: Any) -> None:

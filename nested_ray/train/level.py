@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -29,6 +29,7 @@ from nested_ray.distill.targets import decode_targets, encode_targets
 from nested_ray.errors import TargetsMismatch
 from nested_ray.models import WindowModel, save_model
 from nested_ray.models.precision import autocast
+from nested_ray.train.counters import Counters, RecentLosses
 from nested_ray.train.job import LevelJob
 from nested_ray.train.lr import averaged_weights, build_optimizer
 from nested_ray.train.pairing import (
@@ -41,41 +42,6 @@ from nested_ray.train.pairing import (
     is_turn_to_open,
 )
 from nested_ray.train.step import StepInput, StepResult, train_step
-
-
-@dataclass
-class Counters:
-    """Totals of one worker since the start of its run; they survive restarts."""
-
-    tokens_seen: int = 0
-    train_seconds: float = 0.0
-    """Time spent in steps."""
-    targets_published: int = 0
-    """Records handed to the exchange."""
-    targets_used: int = 0
-    """Peers' records that a step learned from."""
-    targets_stale: int = 0
-    targets_lost: int = 0
-    """Gone with a process or a timeout, or not of the batch that they named."""
-    targets_dropped: int = 0
-    """Own records not sent: the exchange was still busy with the ones before."""
-
-
-@dataclass
-class RecentLosses:
-    """Means over about the last 20 steps, in nats per token; None before the first."""
-
-    ce: float | None = None
-    kd: float | None = None
-
-    def add(self, result: StepResult) -> None:
-        self.ce = _smoothed(self.ce, result.ce)
-        if result.kd is not None:
-            self.kd = _smoothed(self.kd, result.kd)
-
-
-def _smoothed(before: float | None, value: float) -> float:
-    return value if before is None else 0.95 * before + 0.05 * value
 
 
 class LevelTrainer:
@@ -284,5 +250,5 @@ class LevelTrainer:
         counters.targets_dropped = self._before.targets_dropped + undelivered.dropped
         self.recent.add(result)
 
-    def _autocast(self) -> AbstractContextManager[None]:
+    def _autocast(self) -> AbstractContextManager[object]:
         return autocast(self._dtype, self.device)

@@ -45,7 +45,7 @@ def train_step(
     *,
     kd_factor: float,
     max_grad_norm: float,
-    autocast: Callable[[], AbstractContextManager[None]],
+    autocast: Callable[[], AbstractContextManager[object]],
 ) -> StepResult:
     """Train on one batch with CE + kd_factor * KD; the optimiser must be in train mode."""
     with autocast():
