@@ -16,6 +16,8 @@ _TAILS = (Kind.END_PROCEDURE, Kind.END_FUNCTION)
 _WORDS = frozenset(WORDS)
 _SPACES = re.compile(r"\s+")
 _MAX_SIGNATURE_CHARS = 2_000
+_MAX_QUALIFIER_PARTS = 8
+_MAX_ANNOTATION_TOKENS = 100
 
 
 @dataclass
@@ -124,7 +126,8 @@ def _first_token(tokens: Tokens, head: int) -> int:
         begin = first - 1
         if kinds[begin] is Kind.CLOSE:  # &Annotation("parameters")
             depth = 1
-            while begin > 0 and depth:
+            lowest = max(0, begin - _MAX_ANNOTATION_TOKENS)
+            while begin > lowest and depth:
                 begin -= 1
                 depth += (kinds[begin] is Kind.CLOSE) - (kinds[begin] is Kind.OPEN)
             begin -= 1
@@ -205,4 +208,6 @@ def _qualifier(tokens: Tokens, index: int) -> str | None:
             return None
         index -= 2
         parts.append(tokens.spellings[index])
+        if len(parts) > _MAX_QUALIFIER_PARTS:
+            return None
     return ".".join(reversed(parts))
