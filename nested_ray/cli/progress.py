@@ -53,7 +53,7 @@ class ConsoleReporter:
             if bars is not None and task is not None:
                 bars.update(task, completed=done, total=total, description=f"{title} {detail}")
             else:
-                self._line(f"… {title}: {done}{f' of {total}' if total else ''} {detail}")
+                self._line(f"… {title}: {describe_advance(done, total, detail)}")
 
         try:
             yield advance
@@ -101,6 +101,13 @@ def stage_bars(console: Console) -> Progress:
         console=console,
         transient=True,
     )
+
+
+def describe_advance(done: int, total: int | None, detail: str) -> str:
+    """`120 of 7,908 train`, `120 json/decoder.py`, or the detail alone before anything is done."""
+    if total:
+        return f"{done:,} of {total:,} {detail}"
+    return f"{done:,} {detail}" if done else detail
 
 
 def describe_level(level: LevelProgress) -> str:

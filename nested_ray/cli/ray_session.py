@@ -72,7 +72,9 @@ def start_local(home: Path, folder: Path, object_store_bytes: int) -> RaySession
         log_to_driver=False,
         logging_level=logging.ERROR,
     )
-    signal.signal(signal.SIGTERM, on_sigterm)  # Ray puts one of its own there, which does not clean up
+    signal.signal(
+        signal.SIGTERM, on_sigterm
+    )  # Ray puts one of its own there, which does not clean up
     # Ray's own helpers look for "the" cluster of the machine; with two of them they give up.
     os.environ["RAY_ADDRESS"] = context.address_info["address"]
     dashboard = f"http://{context.dashboard_url}" if context.dashboard_url else None

@@ -61,7 +61,11 @@ class NgramIndex:
 
     @classmethod
     def build(
-        cls, documents: Iterable[Sequence[int]], *, vocab_size: int, max_order: int
+        cls,
+        documents: Iterable[Sequence[int] | NDArray[np.integer]],
+        *,
+        vocab_size: int,
+        max_order: int,
     ) -> NgramIndex:
         """Index documents of token ids below `vocab_size`; no context crosses from one to the next.
 
@@ -167,7 +171,9 @@ class NgramIndex:
         return found
 
 
-def _joined(documents: Iterable[Sequence[int]], vocab_size: int) -> NDArray[np.unsignedinteger]:
+def _joined(
+    documents: Iterable[Sequence[int] | NDArray[np.integer]], vocab_size: int
+) -> NDArray[np.unsignedinteger]:
     """The documents with the end id before, between and after them."""
     dtype = np.uint16 if vocab_size < 1 << 16 else np.uint32
     end = np.array([vocab_size], dtype)

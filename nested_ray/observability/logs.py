@@ -50,6 +50,13 @@ class _StderrHandler(logging.StreamHandler):
 
     def __init__(self, stream: TextIO | None) -> None:
         super().__init__(stream or sys.stderr)
+        self._follows_stderr = stream is None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # Live progress bars put another stderr in place while they last, so that lines go above them.
+        if self._follows_stderr:
+            self.stream = sys.stderr
+        super().emit(record)
 
 
 class HumanFormatter(logging.Formatter):
@@ -90,5 +97,5 @@ def extra_fields(record: logging.LogRecord) -> dict[str, Any]:
     return {
         key: redact_value(key, value)
         for key, value in vars(record).items()
-        if key not in STANDARD_FIELDS and key != "shortname"
+        if key not in STANDARD_FIELDS and key != "shortname" and not key.startswith("_ray_")
     }

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nested_ray.config.train import TrainConfig
 from nested_ray.corpus.build import build_corpus
@@ -118,7 +116,7 @@ def prepare_memory(
     """The n-gram index of the training split."""
 
     def make(aside: Path) -> None:
-        documents: Iterable[Any] = datasets.tokenized("train").documents()
+        documents = datasets.tokenized("train").documents()
         index = NgramIndex.build(
             documents, vocab_size=tokenizer.vocab_size, max_order=config.memory.max_order
         )

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from rich.table import Table
 
 from nested_ray.config.train import TrainConfig
 from nested_ray.corpus.documents import Split
@@ -19,7 +17,8 @@ from nested_ray.inference.bundle import REPORT_FILE
 from nested_ray.registry import Registry
 from nested_ray.registry.records import NestVersion
 from nested_ray.train.assemble import assemble_nest, nest_draft
-from nested_ray.train.fit import FitReport, LevelFit, fit_levels
+from nested_ray.train.fit import FitReport, fit_levels
+from nested_ray.train.fit_report import fit_from_dict, fit_table, fit_to_dict, level_metrics
 from nested_ray.train.prepare import Prepared, prepare
 from nested_ray.train.reporter import Reporter
 from nested_ray.train.rundir import RunDir, open_run, write_json
@@ -170,53 +169,3 @@ def heldout_lines(
             max_line_tokens=config.evaluation.max_line_tokens,
         )
     )
-
-
-def level_metrics(level: LevelFit) -> dict[str, float]:
-    """The numbers of a level's training that the registry keeps."""
-    facts = asdict(level)
-    return {name: float(value) for name, value in facts.items() if isinstance(value, int | float)}
-
-
-def fit_table(fit: FitReport) -> Table:
-    """What each level learned from, and what the levels told each other."""
-    table = Table(title=f"soft targets: {fit.bytes_per_token:.0f} bytes a token")
-    for heading in ("level", "steps", "tokens", "tok/s", "loss"):
-        table.add_column(heading, justify="left" if heading == "level" else "right")
-    for heading in ("published", "used", "too old", "lost", "dropped"):
-        table.add_column(heading, justify="right")
-    for level in fit.levels.values():
-        loss = "–" if level.train_loss is None else f"{level.train_loss:.3f}"
-        table.add_row(
-            level.level,
-            f"{level.steps:,}",
-            f"{level.tokens_seen:,}",
-            f"{level.tokens_per_second:,.0f}",
-            loss,
-            *(
-                f"{count:,}"
-                for count in (
-                    level.targets_published,
-                    level.targets_used,
-                    level.targets_stale,
-                    level.targets_lost,
-                    level.targets_dropped,
-                )
-            ),
-        )
-    return table
-
-
-def fit_to_dict(fit: FitReport) -> dict[str, Any]:
-    values = asdict(fit)
-    for level in values["levels"].values():
-        level["model_dir"] = str(level["model_dir"])
-    return values
-
-
-def fit_from_dict(values: dict[str, Any]) -> FitReport:
-    levels = {
-        name: LevelFit(**{**facts, "model_dir": Path(facts["model_dir"])})
-        for name, facts in values["levels"].items()
-    }
-    return FitReport(levels, values["bytes_per_token"], values["seconds"])

@@ -1,0 +1,62 @@
+"""The report of a training: as a table, as plain values and back, as metrics of the registry."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from nested_ray.train.fit import FitReport, LevelFit
+
+
+def level_metrics(level: LevelFit) -> dict[str, float]:
+    """The numbers of a level's training that the registry keeps."""
+    facts = asdict(level)
+    return {name: float(value) for name, value in facts.items() if isinstance(value, int | float)}
+
+
+def fit_table(fit: FitReport) -> Table:
+    """What each level learned from, and what the levels told each other."""
+    table = Table(
+        title=f"training; soft targets take {fit.bytes_per_token:.0f} bytes a token", padding=(0, 0)
+    )
+    table.add_column("level", no_wrap=True)
+    for heading in ("steps", "tokens", "tok/s", "loss", "sent", "used", "old", "lost", "dropped"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for level in fit.levels.values():
+        loss = "–" if level.train_loss is None else f"{level.train_loss:.3f}"
+        table.add_row(
+            level.level,
+            f"{level.steps:,}",
+            f"{level.tokens_seen:,}",
+            f"{level.tokens_per_second:,.0f}",
+            loss,
+            *(
+                f"{count:,}"
+                for count in (
+                    level.targets_published,
+                    level.targets_used,
+                    level.targets_stale,
+                    level.targets_lost,
+                    level.targets_dropped,
+                )
+            ),
+        )
+    return table
+
+
+def fit_to_dict(fit: FitReport) -> dict[str, Any]:
+    values = asdict(fit)
+    for level in values["levels"].values():
+        level["model_dir"] = str(level["model_dir"])
+    return values
+
+
+def fit_from_dict(values: dict[str, Any]) -> FitReport:
+    levels = {
+        name: LevelFit(**{**facts, "model_dir": Path(facts["model_dir"])})
+        for name, facts in values["levels"].items()
+    }
+    return FitReport(levels, values["bytes_per_token"], values["seconds"])
