@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nested_ray.config.train import EvaluationConfig
+from nested_ray.datasets.lines import LineTask
 from nested_ray.errors import NoUsableFiles
 from nested_ray.evals.calibration import calibrate
+from nested_ray.evals.compare import Pair, edit_similarity, improves_lines, is_exact
 from nested_ray.evals.fit import fit_nest, join, observe
 from nested_ray.evals.forced import read_window
 from nested_ray.evals.heldout import Advance, Heldout, map_threads
-from nested_ray.evals.lines import WrittenLine, edit_similarity, is_exact, write_batch
+from nested_ray.evals.lines import WrittenLine, write_batch, write_mixed_batch
 from nested_ray.evals.predictors import NestMixing, Predictors
-from nested_ray.evals.report import Calibration, EvalReport, Predictor, PredictorRow, Scores
+from nested_ray.evals.report import MEMORY, Calibration, EvalReport, Predictor, PredictorRow, Scores
 from nested_ray.evals.tokens import TokenScores, score_tokens
 from nested_ray.inference.bundle import REPORT_FILE, read_spec, write_json, write_spec
 
 LINES_PER_BATCH = 16
 """Prompts a level reads at once: their keys and values stay in memory until all have judged."""
+
+Lines = dict[Predictor, list[WrittenLine]]
+
+WriteBatch = Callable[[Predictors, Sequence[LineTask], int], Lines]
 
 
 def evaluate(
@@ -38,11 +44,11 @@ def evaluate(
     spec = read_spec(nest_dir)
     steps = Steps(advance, num_steps(validation, config) + num_steps(test, config))
     predictors = Predictors.load(nest_dir, spec)
-    mixing = fit_weights(predictors, validation, config, steps)
-    predictors = predictors.mixed_by(mixing)
-    calibrations = calibrate_levels(predictors, validation, config, steps)
+    predictors = predictors.mixed_by(fit_weights(predictors, validation, config, steps))
+    predictors, written = check_lines(predictors, validation, config, steps)
+    calibrations = calibrate_levels(predictors, validation, written)
     report = measure(predictors, test, config, calibrations, steps)
-    mixing.write(nest_dir)
+    predictors.fitted.write(nest_dir)
     thresholds = {name: found.threshold for name, found in calibrations.items()}
     write_spec(nest_dir, spec.with_thresholds(thresholds))
     write_json(nest_dir / REPORT_FILE, report.to_dict())
@@ -98,11 +104,34 @@ def fit_weights(
     )
 
 
-def calibrate_levels(
+def check_lines(
     predictors: Predictors, validation: Heldout, config: EvaluationConfig, steps: Steps
+) -> tuple[Predictors, Lines]:
+    """Levels that do not improve memory's lines of the validation split choose as memory does.
+
+    Gives the predictors with what they write in the end.
+    """
+    detail = "writing validation lines"
+    lines = write_lines(predictors, validation, config, steps, write_mixed_batch, detail)
+    memory = pairs(lines[MEMORY, True], validation)
+    useless = [
+        name
+        for name in predictors.engines
+        if not improves_lines(pairs(lines[name, True], validation), memory)
+    ]
+    if not useless:
+        return predictors, lines
+    predictors = predictors.mixed_by(predictors.fitted.choosing_as_memory(useless))
+    uncounted = Steps(None, 0)
+    return predictors, write_lines(
+        predictors, validation, config, uncounted, write_mixed_batch, detail
+    )
+
+
+def calibrate_levels(
+    predictors: Predictors, validation: Heldout, written: Lines
 ) -> dict[str, Calibration]:
-    """Confidence thresholds of the levels with memory, from lines of the validation split."""
-    written = write_lines(predictors, validation, config, steps, "calibrating confidence")
+    """Confidence thresholds of the levels with memory."""
     return {
         name: calibrate(
             [line.confidence for line in written[name, True]],
@@ -121,7 +150,7 @@ def measure(
 ) -> EvalReport:
     """The closing table."""
     tokens = measure_tokens(predictors, test, config, steps)
-    lines = write_lines(predictors, test, config, steps, "writing held-out lines")
+    lines = write_lines(predictors, test, config, steps, write_batch, "writing held-out lines")
     rows = tuple(
         PredictorRow(*predictor, scores_of(found, pairs(lines[predictor], test)))
         for predictor, found in tokens.items()
@@ -153,14 +182,19 @@ def measure_tokens(
 
 
 def write_lines(
-    predictors: Predictors, heldout: Heldout, config: EvaluationConfig, steps: Steps, detail: str
-) -> dict[Predictor, list[WrittenLine]]:
-    """Every predictor's line for every task, in the order of the tasks."""
+    predictors: Predictors,
+    heldout: Heldout,
+    config: EvaluationConfig,
+    steps: Steps,
+    write: WriteBatch,
+    detail: str,
+) -> Lines:
+    """Lines of the predictors that `write` asks, for every task and in the order of the tasks."""
     tasks = heldout.lines[: config.max_lines]
     batches = [tasks[at : at + LINES_PER_BATCH] for at in range(0, len(tasks), LINES_PER_BATCH)]
-    lines: dict[Predictor, list[WrittenLine]] = {}
+    lines: Lines = {}
     for written in map_threads(
-        lambda batch: write_batch(predictors, batch, config.max_line_tokens),
+        lambda batch: write(predictors, batch, config.max_line_tokens),
         batches,
         lambda batch: steps.add(len(batch), detail),
     ):
@@ -169,12 +203,12 @@ def write_lines(
     return lines
 
 
-def pairs(lines: Sequence[WrittenLine], heldout: Heldout) -> list[tuple[str, str]]:
+def pairs(lines: Sequence[WrittenLine], heldout: Heldout) -> list[Pair]:
     """What was written and what stands there."""
     return [(line.text, task.line) for line, task in zip(lines, heldout.lines, strict=False)]
 
 
-def scores_of(found: TokenScores, written: Sequence[tuple[str, str]]) -> Scores:
+def scores_of(found: TokenScores, written: Sequence[Pair]) -> Scores:
     num_lines = max(len(written), 1)
     return Scores(
         bits_per_byte=found.bits_per_byte,

@@ -5,26 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from nested_ray.evals.forced import ForcedWindow, Probabilities
-from nested_ray.evals.mixing import TOP_CANDIDATES, ForcedTokens, guard_weights
+from nested_ray.evals.mixing import TOP_CANDIDATES, ForcedTokens, fit_choice, keep_gains
 from nested_ray.evals.predictors import NestMixing
+from nested_ray.inference.writer import LevelMixing
 from nested_ray.memory import LEVEL_EXPERTS, MixingWeights
 
 # T tokens of a window, N of all windows, C candidates, E experts (corpus, cache, level)
 
 
 def fit_nest(tokens: Mapping[str, ForcedTokens]) -> NestMixing:
-    """Weights of memory alone, and of memory with each level, guarded against a level's harm."""
+    """Weights of memory alone, and of memory with each level."""
     any_level = next(iter(tokens.values()))
     memory = MixingWeights.fit(any_level.buckets_N, any_level.gold_NE[:, :2])
     without_level_BE = np.pad(memory.weights, ((0, 0), (0, 1)))
     levels = {}
     for name, level_tokens in tokens.items():
         fitted = MixingWeights.fit(level_tokens.buckets_N, level_tokens.gold_NE)
-        weights_BE = guard_weights(without_level_BE, fitted.weights, level_tokens)
-        levels[name] = MixingWeights(LEVEL_EXPERTS, weights_BE)
+        kept_BE = keep_gains(without_level_BE, fitted.weights, level_tokens)
+        choice_BE = fit_choice(without_level_BE, kept_BE, level_tokens)
+        levels[name] = LevelMixing(
+            probabilities=MixingWeights(LEVEL_EXPERTS, kept_BE),
+            choice=MixingWeights(LEVEL_EXPERTS, choice_BE),
+        )
     return NestMixing(memory, levels)
 
 
@@ -52,7 +58,7 @@ def forced_tokens(window: ForcedWindow, experts: Sequence[Probabilities]) -> For
 def likeliest(probs_TV: Probabilities) -> NDArray[np.int64]:
     """Each token's TOP_CANDIDATES likeliest ids, in no order."""
     count = min(TOP_CANDIDATES, probs_TV.shape[1])
-    return np.argpartition(-probs_TV, count - 1, axis=1)[:, :count]
+    return torch.topk(torch.from_numpy(probs_TV), count, sorted=False).indices.numpy()
 
 
 def join(parts: Sequence[ForcedTokens]) -> ForcedTokens:

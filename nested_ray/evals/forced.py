@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,7 @@ def window_recalls(
     return recalls
 
 
-def level_window(engine: TorchEngine, facts: Mapping[str, Sequence[int]]) -> Probabilities:
+def level_window(engine: TorchEngine, facts: Mapping[str, Any]) -> Probabilities:
     """A level's distributions before each token of the window of one row."""
     input_ids, start = facts["input_ids"], facts["window_start"]
     cache, logits_BV = engine.decoder.prefill([input_ids[:start]])

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from rapidfuzz import fuzz
 from torch import Tensor
 
 from nested_ray.datasets.lines import LineTask
@@ -19,7 +18,7 @@ from nested_ray.inference.ensemble import choose_candidate
 from nested_ray.inference.prompts import EncodedPrompt
 from nested_ray.inference.scoring import probabilities
 from nested_ray.inference.torch_engine import GREEDY, TorchEngine
-from nested_ray.inference.writer import Draft, Writer
+from nested_ray.inference.writer import Draft, LevelMixing, Writer
 from nested_ray.memory import MemoryState, MixingWeights
 
 LINE_END = "\n"
@@ -47,6 +46,30 @@ def write_batch(
     predictors: Predictors, tasks: Sequence[LineTask], max_tokens: int
 ) -> dict[Predictor, list[WrittenLine]]:
     """Every predictor's line for every task of a batch; each level reads each prompt once."""
+    readings, memories = read_tasks(predictors, tasks, max_tokens)
+    lines = write_with_memory(predictors, readings, memories, max_tokens)
+    for name, reading in readings.items():
+        lines[name, False] = write_lines(reading, None, max_tokens)
+    weights = predictors.ensemble_weights
+    for used in (None, memories):
+        candidates = [lines[name, used is not None] for name in readings]
+        chosen = choose_lines(readings, candidates, weights, used)
+        lines[ENSEMBLE, used is not None] = chosen
+    return lines
+
+
+def write_mixed_batch(
+    predictors: Predictors, tasks: Sequence[LineTask], max_tokens: int
+) -> dict[Predictor, list[WrittenLine]]:
+    """Memory's lines and those of every level with memory; no level alone, no ensemble."""
+    readings, memories = read_tasks(predictors, tasks, max_tokens)
+    return write_with_memory(predictors, readings, memories, max_tokens)
+
+
+def read_tasks(
+    predictors: Predictors, tasks: Sequence[LineTask], max_tokens: int
+) -> tuple[dict[str, LevelReading], list[MemoryState]]:
+    """Every level, and memory, after what stands above the lines."""
     prompts = [Prompt(prefix=task.prefix, path=task.path, language=task.language) for task in tasks]
     readings = {
         name: read_prompts(engine, prompts, max_tokens)
@@ -55,16 +78,20 @@ def write_batch(
     # The text before the cursor is the same for all levels: memory reads it once.
     first = next(iter(readings.values()))
     memories = [first.engine.memory.read(encoded) for encoded in first.encoded]
-    lines: dict[Predictor, list[WrittenLine]] = {
-        (MEMORY, True): write_from_memory(first, memories, predictors.memory_mixing, max_tokens)
-    }
-    for with_memory in (False, True):
-        used = memories if with_memory else None
-        for name, reading in readings.items():
-            lines[name, with_memory] = write_lines(reading, used, max_tokens)
-        candidates = [lines[name, with_memory] for name in readings]
-        weights = predictors.ensemble_weights
-        lines[ENSEMBLE, with_memory] = choose_lines(readings, candidates, weights, used)
+    return readings, memories
+
+
+def write_with_memory(
+    predictors: Predictors,
+    readings: Mapping[str, LevelReading],
+    memories: Sequence[MemoryState],
+    max_tokens: int,
+) -> dict[Predictor, list[WrittenLine]]:
+    any_reading = next(iter(readings.values()))
+    mixing = predictors.memory_mixing
+    lines = {(MEMORY, True): write_from_memory(any_reading, memories, mixing, max_tokens)}
+    for name, reading in readings.items():
+        lines[name, True] = write_lines(reading, memories, max_tokens)
     return lines
 
 
@@ -113,7 +140,7 @@ def write_from_memory(
             reading.engine.vocabulary,
             GREEDY,
             memory=memory.fork(),
-            mixing=mixing,
+            mixing=LevelMixing(mixing),
             pending=encoded.pending,
         )
         line = LineDraft(writer, max_tokens)
@@ -155,7 +182,7 @@ def choose_lines(
     """The ensemble's line for every task, chosen as serving does it: each level scores each."""
     chosen = []
     for row, options in enumerate(zip(*candidates, strict=True)):
-        texts = [line.text for line in options]
+        texts = list(dict.fromkeys(line.text for line in options))  # levels often agree
         mean_logprobs = {
             name: score_row(reading, row, texts, memories[row] if memories else None)
             for name, reading in readings.items()
@@ -171,13 +198,3 @@ def score_row(
     cache = reading.cache.select([row])
     encoded, logits_V = reading.encoded[row], reading.logits_BV[row]
     return reading.engine.score_from(encoded, cache, logits_V, texts, memory)
-
-
-def is_exact(written: str, expected: str) -> bool:
-    """Equal, blanks at both ends aside."""
-    return written.strip() == expected.strip()
-
-
-def edit_similarity(written: str, expected: str) -> float:
-    """Normalised Indel similarity in [0, 1] (rapidfuzz `ratio`, as CodeXGLUE reports it)."""
-    return fuzz.ratio(written.strip(), expected.strip()) / 100

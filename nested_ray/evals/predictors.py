@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from nested_ray.inference.bundle import (
+    CHOICE_FILE,
     MEMORY_FOLDER,
     MIXING_FILE,
     NestSpec,
@@ -16,7 +19,8 @@ from nested_ray.inference.bundle import (
 )
 from nested_ray.inference.loading import load_unmixed_engine
 from nested_ray.inference.torch_engine import TorchEngine
-from nested_ray.memory import MixingWeights, NgramIndex
+from nested_ray.inference.writer import LevelMixing
+from nested_ray.memory import LEVEL_EXPERTS, MixingWeights, NgramIndex
 
 
 @dataclass(frozen=True)
@@ -25,14 +29,27 @@ class NestMixing:
 
     memory: MixingWeights
     """Corpus and cache, where memory answers alone."""
-    levels: Mapping[str, MixingWeights]
+    levels: Mapping[str, LevelMixing]
     """Corpus, cache and level, by level name."""
 
     def write(self, nest_dir: Path) -> None:
-        """`memory/mixing.json` and `levels/<name>/mixing.json`."""
+        """`mixing.json` of memory, `mixing.json` and `choice.json` of every level."""
         write_text(nest_dir / MEMORY_FOLDER / MIXING_FILE, self.memory.to_json())
-        for name, weights in self.levels.items():
-            write_text(level_folder(nest_dir, name) / MIXING_FILE, weights.to_json())
+        for name, mixing in self.levels.items():
+            folder = level_folder(nest_dir, name)
+            write_text(folder / MIXING_FILE, mixing.probabilities.to_json())
+            if mixing.choice is not None:
+                write_text(folder / CHOICE_FILE, mixing.choice.to_json())
+
+    def choosing_as_memory(self, names: Collection[str]) -> NestMixing:
+        """The same, but these levels leave every choice to memory."""
+        without_level_BE = np.pad(self.memory.weights, ((0, 0), (0, 1)))
+        as_memory = MixingWeights(LEVEL_EXPERTS, without_level_BE)
+        levels = {
+            name: replace(mixing, choice=as_memory) if name in names else mixing
+            for name, mixing in self.levels.items()
+        }
+        return replace(self, levels=levels)
 
 
 @dataclass(frozen=True)
@@ -73,7 +90,15 @@ class Predictors:
 
     @property
     def memory_mixing(self) -> MixingWeights:
-        """Weights of memory alone; raises ValueError before they are fitted."""
+        """Weights of memory alone."""
+        return self.fitted.memory
+
+    def level_mixing(self, name: str) -> LevelMixing:
+        """Weights of memory and a level."""
+        return self.fitted.levels[name]
+
+    @property
+    def fitted(self) -> NestMixing:
         if self.mixing is None:
-            raise ValueError("memory answers alone only after its weights are fitted")
-        return self.mixing.memory
+            raise ValueError("memory can be mixed in only after its weights are fitted")
+        return self.mixing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,30 +45,49 @@ class TokenScores:
         return self.num_right / self.num_tokens if self.num_tokens else math.nan
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """What one predictor says before each token of a window."""
+
+    probs_TV: Probabilities
+    choice_TV: Probabilities
+    """Its likeliest token is the guess; `probs_TV` itself unless guesses are weighted otherwise."""
+
+
 def score_tokens(window: ForcedWindow, predictors: Predictors) -> dict[Predictor, TokenScores]:
     """Every predictor's scores on one window."""
-    found = predictor_distributions(window, predictors)
-    return {predictor: score(probs_TV, window) for predictor, probs_TV in found.items()}
+    found = predict(window, predictors)
+    return {predictor: score(prediction, window) for predictor, prediction in found.items()}
 
 
-def predictor_distributions(
-    window: ForcedWindow, predictors: Predictors
-) -> dict[Predictor, Probabilities]:
-    """(T, V) by predictor; the ensemble mixes the levels' distributions."""
+def predict(window: ForcedWindow, predictors: Predictors) -> dict[Predictor, Prediction]:
+    """The ensemble mixes the levels' distributions by their weights."""
     memory = window.corpus_TV, window.cache_TV
-    found: dict[Predictor, Probabilities] = {
-        (MEMORY, True): mix_rows(predictors.memory_mixing, window.buckets_T, *memory)
-    }
+    memory_TV = mix_rows(predictors.memory_mixing, window.buckets_T, *memory)
+    found: dict[Predictor, Prediction] = {(MEMORY, True): Prediction(memory_TV, memory_TV)}
     for name, level_TV in window.levels.items():
-        mixing = predictors.engines[name].memory.mixing
-        found[name, False] = level_TV
-        found[name, True] = mix_rows(mixing, window.buckets_T, *memory, level_TV)
+        mixing = predictors.level_mixing(name)
+        probs_TV = mix_rows(mixing.probabilities, window.buckets_T, *memory, level_TV)
+        choice_TV = probs_TV
+        if mixing.choice is not None:
+            choice_TV = mix_rows(mixing.choice, window.buckets_T, *memory, level_TV)
+        found[name, False] = Prediction(level_TV, level_TV)
+        found[name, True] = Prediction(probs_TV, choice_TV)
     shares = normalise_weights(predictors.ensemble_weights, list(window.levels))
     for with_memory in (False, True):
-        found[ENSEMBLE, with_memory] = sum(
-            np.float32(share) * found[name, with_memory] for name, share in shares.items()
+        parts = {name: found[name, with_memory] for name in shares}
+        found[ENSEMBLE, with_memory] = Prediction(
+            weighted_sum(shares, {name: part.probs_TV for name, part in parts.items()}),
+            weighted_sum(shares, {name: part.choice_TV for name, part in parts.items()}),
         )
     return found
+
+
+def weighted_sum(
+    shares: Mapping[str, float], distributions: Mapping[str, Probabilities]
+) -> Probabilities:
+    parts = [np.float32(share) * distributions[name] for name, share in shares.items()]
+    return np.sum(parts, axis=0)
 
 
 def mix_rows(
@@ -81,12 +101,12 @@ def mix_rows(
     return mixed_TV
 
 
-def score(probs_TV: Probabilities, window: ForcedWindow) -> TokenScores:
+def score(prediction: Prediction, window: ForcedWindow) -> TokenScores:
     gold_T = window.gold_T
-    probs_T = probs_TV[np.arange(len(gold_T)), gold_T].astype(np.float64)
+    probs_T = prediction.probs_TV[np.arange(len(gold_T)), gold_T].astype(np.float64)
     return TokenScores(
         nats=float(-np.log(np.maximum(probs_T, SMALLEST_PROBABILITY)).sum()),
-        num_right=int((probs_TV.argmax(axis=1) == gold_T).sum()),
+        num_right=int((prediction.choice_TV.argmax(axis=1) == gold_T).sum()),
         num_tokens=len(gold_T),
         num_bytes=window.num_bytes,
     )

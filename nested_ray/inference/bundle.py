@@ -18,6 +18,7 @@ SPEC_FILE = "nest.json"
 TOKENIZER_FILE = "tokenizer.json"
 MEMORY_FOLDER = "memory"
 MIXING_FILE = "mixing.json"
+CHOICE_FILE = "choice.json"
 DEFINITIONS_FILE = "repository/definitions.json"
 REPORT_FILE = "report.json"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -86,7 +87,7 @@ class LlamaDecoder:
         config = model.config
         self.vocab_size: int = config.vocab_size
         self._num_heads = config.num_attention_heads
-        self._num_key_heads = config.num_key_value_heads
+        self._num_key_heads = config.num_key_value_heads or config.num_attention_heads
         self._head_size = config.head_dim or config.hidden_size // config.num_attention_heads
         self._eps = config.rms_norm_eps
         self._embedding = model.model.embed_tokens.weight.detach()
@@ -213,7 +214,7 @@ def _rotate(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return heads * cos + torch.cat((-second, first), -1) * sin
 
 
-def _layer_weights(layer: torch.nn.Module) -> LayerWeights:
+def _layer_weights(layer: Any) -> LayerWeights:
     attention, mlp = layer.self_attn, layer.mlp
     qkv = [attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight]
     return LayerWeights(

@@ -9,11 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 
 from nested_ray.datasets.examples import context_budgets
 from nested_ray.datasets.tokenizer import NestTokenizer
 from nested_ray.errors import ConfigError, InferenceError, StorageError
 from nested_ray.inference.bundle import (
+    CHOICE_FILE,
     DEFINITIONS_FILE,
     MEMORY_FOLDER,
     MIXING_FILE,
@@ -28,6 +30,7 @@ from nested_ray.inference.decoder import Decoder, build_decoder
 from nested_ray.inference.prompts import PromptEncoder
 from nested_ray.inference.torch_engine import Memory, TorchEngine
 from nested_ray.inference.vocabulary import Vocabulary
+from nested_ray.inference.writer import LevelMixing
 from nested_ray.levels import build_levels
 from nested_ray.levels.definitions import DefinitionIndex
 from nested_ray.memory import LEVEL_EXPERTS, MixingWeights, NgramIndex
@@ -47,9 +50,8 @@ class SharedParts:
 def load_torch_engine(nest_dir: Path, level_name: str, num_threads: int) -> TorchEngine:
     """See `bundle.load_engine`."""
     torch.set_num_threads(num_threads)
-    mixing_file = level_folder(nest_dir, level_name) / MIXING_FILE
     engine = load_unmixed_engine(nest_dir, level_name)
-    return engine.mixed_by(read_mixing(mixing_file))
+    return engine.mixed_by(read_mixing(level_folder(nest_dir, level_name)))
 
 
 def load_unmixed_engine(nest_dir: Path, level_name: str) -> TorchEngine:
@@ -97,7 +99,12 @@ def _load_shared(nest_dir: Path, tokenizer_hash: str, written_ns: int) -> Shared
 def load_decoder(folder: Path, tokenizer: NestTokenizer) -> Decoder:
     """The weights of one level; safetensors only."""
     with as_inference_errors():
-        decoder = build_decoder(load_model(require_file(folder)))
+        try:
+            decoder = build_decoder(load_model(require_file(folder)))
+        except (SafetensorError, RuntimeError, ValueError, KeyError) as exc:
+            raise InferenceError(
+                f"{folder} holds no model that can be loaded: {exc}; fetch the version again"
+            ) from exc
     check_vocabulary(folder, decoder.vocab_size, tokenizer)
     return decoder
 
@@ -110,8 +117,19 @@ def check_vocabulary(path: Path, vocab_size: int, tokenizer: NestTokenizer) -> N
         )
 
 
-def read_mixing(path: Path) -> MixingWeights:
-    """Weights of corpus, cache and level; raises InferenceError."""
+def read_mixing(folder: Path) -> LevelMixing:
+    """Weights of corpus, cache and level; raises InferenceError.
+
+    `choice.json` may be absent: then a greedy answer takes the distribution's likeliest token.
+    """
+    choice_file = folder / CHOICE_FILE
+    return LevelMixing(
+        probabilities=read_weights(folder / MIXING_FILE),
+        choice=read_weights(choice_file) if choice_file.exists() else None,
+    )
+
+
+def read_weights(path: Path) -> MixingWeights:
     with as_inference_errors():
         text = require_file(path).read_text(encoding="utf-8")
         return MixingWeights.from_json(text, experts=LEVEL_EXPERTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 from nested_ray.datasets.examples import encode_level_input, text_before
 from nested_ray.datasets.fim import NUM_MARKERS, fim_prompt
@@ -59,6 +60,8 @@ class PromptEncoder:
         self._budgets = budgets
         self._window_tokens = window_tokens
         self.max_prompt_tokens = max_prompt_tokens
+        # Levels keep what they read of a file for the next place in it: one place at a time.
+        self._reading = Lock()
 
     def num_tokens(self, prompt: Prompt) -> int:
         """Tokens of prefix and suffix before any cut."""
@@ -117,9 +120,10 @@ class PromptEncoder:
             language=prompt.language,
             before=text_before(self._tokenizer, prefix_ids[:start]),
         )
-        input_ids, _ = encode_level_input(
-            self._tokenizer, self._levels, self._budgets, place, window_ids
-        )
+        with self._reading:
+            input_ids, _ = encode_level_input(
+                self._tokenizer, self._levels, self._budgets, place, window_ids
+            )
         num_free = self._window_tokens - len(window_ids)
         return EncodedPrompt(input_ids, num_free, prefix_ids, suffix_ids, pending, prompt)
 

@@ -15,8 +15,8 @@ from nested_ray.inference.decoder import Decoder, KeyValues
 from nested_ray.inference.prompts import EncodedPrompt, PromptEncoder, clean
 from nested_ray.inference.scoring import forced_probabilities, probabilities
 from nested_ray.inference.vocabulary import Vocabulary
-from nested_ray.inference.writer import Draft, Writer
-from nested_ray.memory import MemoryState, MixingWeights, NgramIndex
+from nested_ray.inference.writer import Draft, LevelMixing, Writer
+from nested_ray.memory import MemoryState, NgramIndex
 
 GREEDY = SamplingParams()
 
@@ -29,8 +29,8 @@ class Memory:
     """What the nest remembers word for word, and how far a level relies on it."""
 
     index: NgramIndex
-    mixing: MixingWeights | None = None
-    """Weights of corpus, cache and level; None before they are fitted."""
+    mixing: LevelMixing | None = None
+    """None before it is fitted."""
 
     def read(self, encoded: EncodedPrompt) -> MemoryState:
         """The state of memory at the end of a prompt."""
@@ -61,7 +61,7 @@ class TorchEngine:
         self.memory = memory
         self._last_read: tuple[list[int], KeyValues, Tensor] | None = None
 
-    def mixed_by(self, mixing: MixingWeights) -> TorchEngine:
+    def mixed_by(self, mixing: LevelMixing) -> TorchEngine:
         """The same level with these weights; both share everything that is only read."""
         return TorchEngine(
             tokenizer=self.tokenizer,

@@ -23,6 +23,17 @@ from nested_ray.memory import MemoryState, MixingWeights
 
 
 @dataclass(frozen=True)
+class LevelMixing:
+    """How memory and a level share the word; both weights are fitted on validation code."""
+
+    probabilities: MixingWeights
+    """Of the distribution: what is sampled from, and what confidence is read from."""
+    choice: MixingWeights | None = None
+    """Of the likeliest token, which a greedy answer takes: a weak level improves the distribution
+    before its own guesses are better than memory's. None: the distribution's likeliest."""
+
+
+@dataclass(frozen=True)
 class Written:
     """One chosen token."""
 
@@ -48,7 +59,7 @@ class Writer:
         params: SamplingParams,
         *,
         memory: MemoryState | None = None,
-        mixing: MixingWeights | None = None,
+        mixing: LevelMixing | None = None,
         pending: bytes = b"",
     ):
         self._vocabulary = vocabulary
@@ -60,8 +71,8 @@ class Writer:
 
     def write(self, level_probs_V: Probabilities | None) -> Written:
         """Choose the next token; None when memory answers alone."""
-        probs_V = self._distribution(level_probs_V)
-        token_id = choose_token(probs_V, self._params, self._rng)
+        probs_V, choice_V = self._distributions(level_probs_V)
+        token_id = choose_token(choice_V, self._params, self._rng)
         top = [
             (self._vocabulary.token_bytes(other).decode("utf-8", "replace"), logprob)
             for other, logprob in top_tokens(probs_V, self._params.num_top_logprobs)
@@ -71,34 +82,43 @@ class Writer:
         return Written(token, b"" if ends else self._advance(token_id), ends)
 
     def follow(
-        self, token_ids: Sequence[int], level_probs: Sequence[Probabilities]
+        self, token_ids: Sequence[int], level_probs_TV: Probabilities
     ) -> Iterator[tuple[float, bytes]]:
         """Write given tokens instead; yields each one's log-probability and the bytes it adds."""
-        for token_id, level_probs_V in zip(token_ids, level_probs, strict=True):
-            probs_V = self._distribution(level_probs_V)
+        for token_id, level_probs_V in zip(token_ids, level_probs_TV, strict=True):
+            probs_V, _ = self._distributions(level_probs_V)
             yield log_probability(float(probs_V[token_id])), self._advance(token_id)
 
-    def _distribution(self, level_probs_V: Probabilities | None) -> Probabilities:
-        """The next token's distribution, over what may be written; adds up to 1.
+    def _distributions(
+        self, level_probs_V: Probabilities | None
+    ) -> tuple[Probabilities, Probabilities]:
+        """The next token's distribution, and the one whose likeliest token is chosen.
 
-        Whether the text ends is the level's word alone: memory has seen no suffix, and counts no ends.
+        Whether the text ends is the level's word alone: memory does not see what the answer has to
+        lead to.
         """
-        vocabulary = self._vocabulary
         end = 0.0
         if level_probs_V is not None:
-            end, level_probs_V = vocabulary.split_end(level_probs_V)
-        probs_V = level_probs_V
-        if self._memory is not None:
-            if self._mixing is None:
-                raise ValueError("memory cannot be mixed in before its weights are fitted")
-            probs_V = self._mixing.mix(self._memory.recall(), level_probs_V)
-        if probs_V is None:
-            raise ValueError("a writer needs a level's distribution, memory, or both")
-        probs_V = renormalise(probs_V, vocabulary.allowed(self._pending))
-        if self._pending:
-            return probs_V
-        probs_V *= np.float32(1 - end)
-        probs_V[vocabulary.end_of_text] = end
+            end, level_probs_V = self._vocabulary.split_end(level_probs_V)
+        if self._memory is None:
+            if level_probs_V is None:
+                raise ValueError("a writer needs a level's distribution, memory, or both")
+            probs_V = self._allowed(level_probs_V, end)
+            return probs_V, probs_V
+        if self._mixing is None:
+            raise ValueError("memory cannot be mixed in before its weights are fitted")
+        recall = self._memory.recall()
+        probs_V = self._allowed(self._mixing.probabilities.mix(recall, level_probs_V), end)
+        if self._params.temperature > 0 or self._mixing.choice is None:
+            return probs_V, probs_V
+        return probs_V, self._allowed(self._mixing.choice.mix(recall, level_probs_V), end)
+
+    def _allowed(self, text_V: Probabilities, end: float) -> Probabilities:
+        """Only what may be written here, and the end; adds up to 1."""
+        probs_V = renormalise(text_V, self._vocabulary.allowed(self._pending))
+        if not self._pending:
+            probs_V *= np.float32(1 - end)
+            probs_V[self._vocabulary.end_of_text] = end
         return probs_V
 
     def _advance(self, token_id: int) -> bytes:

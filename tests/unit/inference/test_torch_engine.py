@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 from nested_ray.errors import PromptTooLong
 from nested_ray.inference.base import Prompt, SamplingParams
 from nested_ray.inference.bundle import load_engine
-from nested_ray.memory import MemoryState
+from nested_ray.memory import LEVEL_EXPERTS, NUM_BUCKETS, MemoryState, MixingWeights
 
 PREFIX = "import os\n\n\ndef total(values):\n    result = 0\n    for value in values:\n        res"
 
@@ -227,3 +227,16 @@ def test_wider_level_reads_the_file_before_the_window(nest_dir):
 
 def test_no_tokens_wanted_no_tokens_written(engine):
     assert answer(engine, Prompt(PREFIX), max_tokens=0) == ("", [], "length")
+
+
+def test_greedy_answer_chooses_by_its_own_weights_and_reports_the_mixture(engine, copy_nest):
+    """With choice left to memory, the tokens are memory's and their probability is the mixture's."""
+    folder = copy_nest()
+    as_memory = MixingWeights(LEVEL_EXPERTS, np.tile([0.5, 0.5, 0.0], (NUM_BUCKETS, 1)))
+    (folder / "levels/syntax/choice.json").write_text(as_memory.to_json())
+    cautious = load_engine(folder, "syntax")
+    prompt = Prompt("def total(values):\n    result = 0\n    for")
+    text, tokens, _ = answer(cautious, prompt, max_tokens=8)
+    assert text == " value in values:\n        result += value"[: len(text)]
+    mean = sum(token.logprob for token in tokens) / len(tokens)
+    assert engine.score(prompt, [text])[0] == pytest.approx(mean, abs=1e-4)
