@@ -43,18 +43,23 @@ def _compile(text: str, flags: int) -> Exception | None:
     return None
 
 
-def to_issue(text: str, error: Exception) -> SyntaxIssue:
-    """The compiler's error as a span of characters and a sentence."""
+def to_issue(text: str, error: Exception, *, shift: int = 0) -> SyntaxIssue:
+    """The compiler's error as a sentence and a span of characters, moved right by `shift`."""
+    span, message = _explain(text, error)
+    return SyntaxIssue(Span(span.start + shift, span.end + shift), message)
+
+
+def _explain(text: str, error: Exception) -> tuple[Span, str]:
     if "\0" in text and not (isinstance(error, SyntaxError) and error.lineno):
         start = text.index("\0")
-        return SyntaxIssue(Span(start, start + 1), "source code cannot contain a NUL character")
+        return Span(start, start + 1), "source code cannot contain a NUL character"
     if isinstance(error, SyntaxError):
-        return SyntaxIssue(_syntax_error_span(text, error), error.msg or "invalid syntax")
+        return _syntax_error_span(text, error), error.msg or "invalid syntax"
     if isinstance(error, UnicodeEncodeError):
-        return SyntaxIssue(Span(error.start, error.end), "a lone surrogate is not a character")
+        return Span(error.start, error.end), "a lone surrogate is not a character"
     if isinstance(error, (MemoryError, RecursionError)):
-        return SyntaxIssue(Span(0, len(text)), "nested too deeply for the Python compiler")
-    return SyntaxIssue(Span(0, len(text)), str(error) or type(error).__name__)
+        return Span(0, len(text)), "nested too deeply for the Python compiler"
+    return Span(0, len(text)), str(error) or type(error).__name__
 
 
 def _syntax_error_span(text: str, error: SyntaxError) -> Span:

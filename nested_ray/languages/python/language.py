@@ -19,9 +19,9 @@ class Python:
 
     def check(self, text: str) -> SyntaxIssue | None:
         """What CPython's compiler says of the file; None when it compiles."""
-        # A byte order mark is part of the encoding; a space keeps the offsets.
-        error = compile_error(text.removeprefix(_BOM))
-        return to_issue(text, error) if error else None
+        code = text.removeprefix(_BOM)  # a byte order mark belongs to the encoding
+        error = compile_error(code)
+        return to_issue(code, error, shift=len(text) - len(code)) if error else None
 
     def check_prefix(self, text: str) -> Validity:
         """Whether the beginning of a file can still become a file that compiles."""

@@ -50,58 +50,74 @@ class Ending:
     logical_lines: tuple[tuple[int, int], ...]
     ends_with_colon: bool
     """Whether the last complete logical line opens a block."""
-    last_string: str = ""
-    """The complete string literal that the text ends with."""
+    last_string: str
+    """The string literal that is the last token, when one is."""
 
 
 def find_ending(text: str) -> Ending:
     """Scan the whole text once."""
-    lines: list[tuple[int, int]] = []
-    depth, line_start, last_code, colon = 0, 0, -1, False
-    in_comment = False
-    position, string_start = 0, -1
+    scan = _Scan(text)
     for match in _PIECE.finditer(text):
-        kind = match.lastgroup
-        between = text[position : match.start()].rstrip()
-        if between:
-            last_code = match.start() - 1
-            code_tail = between[-1]
-        else:
-            code_tail = text[last_code] if last_code >= 0 else ""
-        position = match.end()
-        string_start = match.start() if kind == "string" else -1
-        in_comment = kind == "comment" and match.end() == len(text)
-        if kind == "triple" or (kind == "single" and _reaches_end(text, match.start())):
-            return Ending(_open_string(text, match.start(), match[0]), False, tuple(lines), colon)
-        if kind == "open":
-            depth += 1
-        elif kind == "close":
-            depth = max(depth - 1, 0)
-        if kind in ("open", "close", "string", "single"):
-            last_code = match.end() - 1
-        elif kind == "line_end" and depth == 0:
-            if last_code >= line_start:
-                lines.append((line_start, match.end()))
-                colon = (between[-1] if between else code_tail) == ":"
-            line_start = match.end()
-    last_string = (
-        _literal(text, string_start) if position == len(text) and string_start >= 0 else ""
-    )
-    return Ending(None, in_comment, tuple(lines), colon, last_string)
+        scan.pass_code(match.start())
+        kind, start = match.lastgroup, match.start()
+        if kind == "triple" or (kind == "single" and _reaches_end(text, start)):
+            return scan.ending(OpenString(start, match[0], _prefix(text, start).lower()))
+        scan.take(kind, match)
+    in_comment = scan.in_comment and scan.position == len(text)
+    scan.pass_code(len(text))
+    return scan.ending(None, in_comment)
+
+
+class _Scan:
+    """What is known at a position of the text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.position = 0
+        self.in_comment = False
+        self._depth = 0
+        self._line_start = 0
+        self._last_code = -1
+        self._last_string = ""
+        self._lines: list[tuple[int, int]] = []
+        self._ends_with_colon = False
+
+    def pass_code(self, end: int) -> None:
+        """Everything up to `end` that is no piece of its own: names, numbers, operators."""
+        code = self._text[self.position : end].rstrip(" \t\f\\")
+        if code.strip(" \t\f"):
+            self._last_code = self.position + len(code) - 1
+            self._last_string = ""
+
+    def take(self, kind: str | None, match: re.Match[str]) -> None:
+        self.position = match.end()
+        self.in_comment = kind == "comment"
+        if kind == "line_end":
+            self._end_line(match.end())
+        elif kind not in ("comment", "joined"):
+            self._depth = max(0, self._depth + (kind == "open") - (kind == "close"))
+            self._last_code = match.end() - 1
+            prefix = _prefix(self._text, match.start())
+            self._last_string = prefix + match[0] if kind == "string" else ""
+
+    def _end_line(self, end: int) -> None:
+        if self._depth:
+            return
+        if self._last_code >= self._line_start:
+            self._lines.append((self._line_start, end))
+            self._ends_with_colon = self._text[self._last_code] == ":"
+        self._line_start = end
+        self._last_string = ""
+
+    def ending(self, string: OpenString | None, in_comment: bool = False) -> Ending:
+        lines = tuple(self._lines)
+        return Ending(string, in_comment, lines, self._ends_with_colon, self._last_string)
 
 
 def _reaches_end(text: str, start: int) -> bool:
     """Whether the unclosed string at `start` is on the last line (backslash line ends joined)."""
     body = re.compile(r"(?:[^\\\r\n]|\\(?:\r\n|(?s:.)|\Z))*+").match(text, start)
     return body is not None and body.end() == len(text)
-
-
-def _open_string(text: str, start: int, quote: str) -> OpenString:
-    return OpenString(start, quote, _prefix(text, start).lower())
-
-
-def _literal(text: str, start: int) -> str:
-    return _prefix(text, start) + text[start:]
 
 
 def _prefix(text: str, start: int) -> str:

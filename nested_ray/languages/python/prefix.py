@@ -17,6 +17,7 @@ from nested_ray.languages.python.compiler import compile_error, is_viable
 from nested_ray.languages.python.lines import Ending, OpenString, close_blocks, find_ending
 
 _JOIN = "\\\n"
+_AFTER_STRING = (" |", " :", " .")
 _MAX_FSTRING_DEPTH = 4
 _MAX_CUTS = 3
 _STATEMENT = re.compile(r"^(?!(?:else|elif|except|finally)\b)[^\W\d]|^@", re.MULTILINE)
@@ -73,13 +74,18 @@ def _compiles(text: str) -> bool:
     return compile_error(text) is None
 
 
-def _some_continuation_parses(text: str, ending: Ending) -> bool:
+def _some_continuation_parses(text: str, ending: Ending, depth: int = _MAX_FSTRING_DEPTH) -> bool:
     if ending.string:
-        return _string_can_end(text, ending.string, _MAX_FSTRING_DEPTH)
-    if ending.in_comment or text.endswith("\\"):
-        return is_viable(text + "\n")
-    if ending.last_string and compile_error(ending.last_string, only_parse=True):
-        return False  # the parser looks inside a string only when it sees what follows
+        return _string_can_end(text, ending.string, depth)
+    ends_in_backslash = text.endswith("\\") and not ending.in_comment
+    if ending.in_comment:
+        text += "\n"
+    elif ends_in_backslash:
+        text = text[:-1]
+    if ending.last_string:
+        return _is_sound(ending.last_string) and _string_may_stand(text)
+    if ends_in_backslash:
+        return is_viable(text + _JOIN)
     last_line_start = max(text.rfind("\n"), text.rfind("\r")) + 1
     if not text[last_line_start:].strip(" \t\f"):
         return is_viable(text[:last_line_start])
@@ -114,7 +120,7 @@ def _completed_words(before: str, word: str) -> Iterator[str]:
         if whole.startswith(word) and whole != word:
             yield before + whole
     if word.lower() in ("r", "b", "f", "u", "br", "rb", "fr", "rf"):
-        yield f"{before}{word}''"
+        yield from (f"{before}{word}''{following}" for following in _AFTER_STRING)
 
 
 def _string_can_end(text: str, string: OpenString, depth: int) -> bool:
@@ -135,9 +141,20 @@ def _string_can_end(text: str, string: OpenString, depth: int) -> bool:
 def _closes(opening: str, body: str, string: OpenString) -> bool:
     """Whether the string is sound by itself and may stand where it does."""
     literal = string.prefix + string.quote + body + string.quote
-    if compile_error(literal, only_parse=True) is not None:
-        return False
-    return is_viable(opening + body + string.quote + _JOIN)
+    return _is_sound(literal) and _string_may_stand(opening + body + string.quote)
+
+
+def _is_sound(literal: str) -> bool:
+    return compile_error(literal, only_parse=True) is None
+
+
+def _string_may_stand(text: str) -> bool:
+    """Whether a text that ends with a string can go on.
+
+    The parser joins and decodes neighbouring strings only when it sees what follows them: an
+    operator in an expression or a pattern, a colon after a key, a dot in a target.
+    """
+    return any(is_viable(text + following + _JOIN) for following in _AFTER_STRING)
 
 
 def _without_closing_quotes(body: str, quote: str) -> str:
@@ -160,10 +177,7 @@ def _fstring_can_end(opening: str, body: str, string: OpenString, depth: int) ->
         return True  # conversion, format, or a colon deeper inside: any of them can go on
     # No backslash and no comment may stand in the braces; the text there is an expression.
     inner = "(" + inner
-    ending = find_ending(inner)
-    if ending.string:
-        return _string_can_end(inner, ending.string, depth - 1)
-    return any(is_viable(candidate + _JOIN) for candidate in _completed_tokens(inner))
+    return _some_continuation_parses(inner, find_ending(inner), depth - 1)
 
 
 def _open_hole(body: str) -> int | None:

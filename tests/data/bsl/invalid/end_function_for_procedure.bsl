@@ -1,0 +1,3 @@
+// error at 3:1
+Procedure P()
+EndFunction

@@ -1,0 +1,3 @@
+// error at 2:11
+For I = 1 Do
+EndDo;

@@ -1,0 +1,5 @@
+пРОЦЕДУРА Смешанная() eXPORT
+	if Истина тогда
+		А = nEW Массив;
+	ENDIF;
+EndProcedure
