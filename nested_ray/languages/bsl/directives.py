@@ -81,65 +81,82 @@ def parse_directive(spelling: str) -> Directive:
         return Directive(line, named[1].strip('"')) if named else Directive(Line.UNFINISHED)
     if word.lower() in ("удаление", "delete"):
         return Directive(line if _END_OF_DELETED.search(spelling) else Line.UNFINISHED)
-    return Directive(line if _COMMENT.fullmatch(rest) else Line.MALFORMED)
+    if _COMMENT.fullmatch(rest):
+        return Directive(line)
+    return Directive(Line.UNFINISHED if rest.strip() == "/" else Line.MALFORMED)
 
 
-_NOT, _AND, _OR = ("не", "not"), ("и", "and"), ("или", "or")
 _THEN = ("тогда", "then")
-_EXPRESSIONS = {
-    **dict.fromkeys(_NOT, "not"),
-    **dict.fromkeys(_AND, "and"),
-    **dict.fromkeys(_OR, "or"),
+_OPERATIONS = {
+    **dict.fromkeys(("не", "not"), "not"),
+    **dict.fromkeys(("и", "and"), "and"),
+    **dict.fromkeys(("или", "or"), "or"),
 }
-
-
-def _parse_condition(line: Line, rest: str) -> Directive:
-    words = [word.lower() for word in _SYMBOL.findall(rest) if not word.startswith("//")]
-    if not words or words[-1] not in _THEN:
-        return Directive(Line.UNFINISHED)
-    words.pop()
-    postfix = _to_postfix(words)
-    if postfix is None:
-        return Directive(Line.MALFORMED)
-    symbols = frozenset(word for word in postfix if word not in ("not", "and", "or"))
-    return Directive(line, holds=lambda true: _evaluate(postfix, true), symbols=symbols)
-
-
 _PRIORITY = {"or": 1, "and": 2, "not": 3}
 
 
-def _to_postfix(words: list[str]) -> list[str] | None:
-    """Shunting-yard; None when the words are no condition."""
+def _parse_condition(line: Line, rest: str) -> Directive:
+    words = [word.lower() for word in _SYMBOL.findall(rest)]
+    has_comment = bool(words) and words[-1].startswith("//")
+    if has_comment:
+        words.pop()
+    begins_comment = len(words) > 1 and words[-1] == "/" and words[-2] in _THEN
+    if begins_comment:
+        words.pop()
+    is_whole = bool(words) and words[-1] in _THEN
+    if len(words) > _MAX_CONDITION_SYMBOLS or (has_comment and not is_whole):
+        return Directive(Line.MALFORMED)
+    postfix, num_read = _to_postfix(words[:-1] if is_whole else words)
+    if not is_whole:
+        return Directive(Line.UNFINISHED if _may_go_on(words, num_read) else Line.MALFORMED)
+    if postfix is None or begins_comment:
+        return Directive(Line.UNFINISHED if postfix else Line.MALFORMED)
+    symbols = frozenset(word for word in postfix if word not in _PRIORITY)
+    return Directive(line, holds=lambda true: _evaluate(postfix, true), symbols=symbols)
+
+
+def _may_go_on(words: list[str], num_read: int) -> bool:
+    """Whether all words can stand, the last one perhaps when it is finished (`Тог` → `Тогда`)."""
+    if num_read == len(words):
+        return True
+    candidates = (*_THEN, *_OPERATIONS)
+    is_last = num_read == len(words) - 1
+    return is_last and any(whole.startswith(words[-1]) for whole in candidates)
+
+
+def _to_postfix(words: list[str]) -> tuple[list[str] | None, int]:
+    """Shunting-yard: the condition, None when it is not whole, and how many words can stand."""
     output: list[str] = []
     waiting: list[str] = []
     expects_operand = True
-    for word in words[:_MAX_CONDITION_SYMBOLS]:
-        operation = _EXPRESSIONS.get(word, word)
-        if operation == ")":
+    for position, word in enumerate(words):
+        operation = _OPERATIONS.get(word, word)
+        begins_operand = (
+            operation in ("not", "(") or operation[0] == "_" or operation.isidentifier()
+        )
+        begins_operand = begins_operand and operation not in ("and", "or", *_THEN)
+        if begins_operand != expects_operand:
+            return None, position
+        if operation in ("not", "("):
+            waiting.append(operation)
+        elif operation == ")":
             while waiting and waiting[-1] != "(":
                 output.append(waiting.pop())
-            if expects_operand or not waiting:
-                return None
+            if not waiting:
+                return None, position
             waiting.pop()
         elif operation in ("and", "or"):
-            if expects_operand:
-                return None
             while waiting and _PRIORITY.get(waiting[-1], 0) >= _PRIORITY[operation]:
                 output.append(waiting.pop())
             waiting.append(operation)
             expects_operand = True
-        elif not expects_operand:
-            return None
-        elif operation in ("not", "("):
-            waiting.append(operation)
-        elif operation[0] == "_" or operation[0].isalpha():
+        elif begins_operand:
             output.append(operation)
             expects_operand = False
         else:
-            return None
-    if expects_operand or "(" in waiting or len(words) > _MAX_CONDITION_SYMBOLS:
-        return None
-    return output + waiting[::-1]
+            return None, position
+    is_whole = not expects_operand and "(" not in waiting
+    return (output + waiting[::-1] if is_whole else None), len(words)
 
 
 def _evaluate(postfix: list[str], true: frozenset[str]) -> bool:

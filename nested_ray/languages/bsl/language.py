@@ -72,7 +72,7 @@ def _could_continue(tokens: Tokens, failure: Failure) -> bool:
     spelling, kind = tokens.spellings[index], tokens.kinds[index]
     if kind is Kind.ERROR and spelling.startswith('"'):
         return Kind.STRING in failure.expected and could_end_string(text, tokens.starts[index])
-    if index + 1 < len(tokens.kinds) or not text.endswith(spelling):
+    if tokens.end(index) < len(text):
         return False
     if kind is Kind.DIRECTIVE:
         return parse_directive(spelling).line is Line.UNFINISHED

@@ -111,7 +111,9 @@ class _Scan:
 
     def ending(self, string: OpenString | None, in_comment: bool = False) -> Ending:
         lines = tuple(self._lines)
-        return Ending(string, in_comment, lines, self._ends_with_colon, self._last_string)
+        # A comment outside brackets is followed by the end of the statement.
+        last_string = "" if in_comment and not self._depth else self._last_string
+        return Ending(string, in_comment, lines, self._ends_with_colon, last_string)
 
 
 def _reaches_end(text: str, start: int) -> bool:

@@ -22,11 +22,15 @@ _MAX_FSTRING_DEPTH = 4
 _MAX_CUTS = 3
 _STATEMENT = re.compile(r"^(?!(?:else|elif|except|finally)\b)[^\W\d]|^@", re.MULTILINE)
 _WORD = re.compile(r"\w+\Z")
-_NUMBER_AND_WORD = re.compile(r"(?<![^\W\d])(\d[\d_.]*)([a-z]*)\Z")
+_NUMBER_AND_WORD = re.compile(
+    r"(?<!\w)(0[xX][\da-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|\d[\d_.]*(?:[eE][+-]?\d+)?[jJ]?)([a-z]*)\Z"
+)
 _EXPONENT = re.compile(r"\d[eE][+-]\Z")
 _ESCAPE = re.compile(
-    r"\\(?:x[0-9a-fA-F]?|u[0-9a-fA-F]{0,3}|U[0-9a-fA-F]{0,7}|N(?:\{[^{}\\'\"\r\n]*)?)\Z"
+    r"(?<!\\)((?:\\\\)*+)\\(?:x[0-9a-fA-F]?|u[0-9a-fA-F]{0,3}|U[0-9a-fA-F]{0,7}|N(?:\{[^{}\\'\"\r\n]*)?)\Z"
 )
+_FIELD_PIECE = re.compile(r"'[^']*+'?|\"[^\"]*+\"?|[()\[\]{}:]|!=?")
+_CONVERSION = re.compile(r"(?:![rsa]?)?(?:(?<!!):(?s:.)*)?")
 _OPERATOR_TAIL = re.compile(r"(?:\*\*|//|<<|>>|\.\.|[=!:\-*/<>.@+|&^%])\Z")
 _OPERATORS = (
     "== != := -> ** // << >> <= >= += -= *= /= %= @= &= |= ^= **= //= <<= >>= ..."
@@ -132,7 +136,7 @@ def _string_can_end(text: str, string: OpenString, depth: int) -> bool:
     elif len(string.quote) == 3:
         body = _without_closing_quotes(body, string.quote[0])
     if "r" not in string.prefix:
-        body = _ESCAPE.sub("", body)
+        body = _ESCAPE.sub(r"\1", body)
     if "f" in string.prefix:
         return _fstring_can_end(opening, body, string, depth)
     return _closes(opening, body, string)
@@ -170,14 +174,35 @@ def _fstring_can_end(opening: str, body: str, string: OpenString, depth: int) ->
     if hole is None:
         closings = (body, body + "}") if body.endswith("}") else (body,)
         return any(_closes(opening, closed, string) for closed in closings)
-    if not _closes(opening, body[:hole], string):
-        return False
-    inner = body[hole + 1 :]
-    if re.search(r"[!:]", inner) or not inner.strip() or depth == 0:
-        return True  # conversion, format, or a colon deeper inside: any of them can go on
-    # No backslash and no comment may stand in the braces; the text there is an expression.
-    inner = "(" + inner
+    return _closes(opening, body[:hole], string) and _field_can_end(body[hole + 1 :], depth)
+
+
+def _field_can_end(field: str, depth: int) -> bool:
+    """Whether what stands after `{` in an f-string can become `expression[=][!r][:format]`."""
+    if not field.strip() or depth == 0:
+        return True
+    end = _expression_end(field)
+    expression = field[:end].rstrip().removesuffix("=")
+    is_whole = bool(expression.strip()) and _is_sound(f"({expression})")
+    if end < len(field):
+        return is_whole and _CONVERSION.fullmatch(field, end) is not None
+    if is_whole:
+        return True
+    inner = "(" + field
     return _some_continuation_parses(inner, find_ending(inner), depth - 1)
+
+
+def _expression_end(field: str) -> int:
+    """Offset of the `!` or `:` outside brackets that ends the expression, else the field's length."""
+    level = 0
+    for match in _FIELD_PIECE.finditer(field):
+        if match[0] in "([{":
+            level += 1
+        elif match[0] in ")]}":
+            level -= 1
+        elif match[0] in "!:" and level == 0:
+            return match.start()
+    return len(field)
 
 
 def _open_hole(body: str) -> int | None:

@@ -82,6 +82,10 @@ def test_every_beginning_of_a_file_of_rare_syntax_can_be_continued() -> None:
         ("f'{a b'", Validity.INVALID),
         ("'\\xZ", Validity.INVALID),
         ("'\\x4", Validity.INCOMPLETE),
+        ("'\\\\U00", Validity.INCOMPLETE),
+        ("f'{a:>{w", Validity.INCOMPLETE),
+        ("f'{:", Validity.INVALID),
+        ("0xdefn", Validity.INCOMPLETE),  # 0xdef not in x
         ("f() =", Validity.INCOMPLETE),  # f() == 1
         ("f() = ", Validity.INVALID),
         ("x!", Validity.INCOMPLETE),  # x != 1
