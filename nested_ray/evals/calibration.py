@@ -1,39 +1,78 @@
-"""From confidences and outcomes to the confidence from which a level's answer is taken."""
+"""From what levels wrote to the confidence from which each one's answer is taken."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nested_ray.evals.report import Calibration
 
+# N lines
+
+ESCALATION_COST = 0.02
+"""What asking the next level must gain in similarity (0 to 1) to be worth the wait."""
+
 NOBODY = 1.0
-"""The threshold when no answer was worth taking: everything goes on to the next level."""
+"""The threshold where no answer is worth taking: everything goes on to the next level."""
 
 
-def calibrate(confidences: Sequence[float], correct: Sequence[bool]) -> Calibration:
-    """The threshold with the highest utility: +1 for a right answer taken, -1 for a wrong one.
+@dataclass(frozen=True)
+class Outcomes:
+    """What one level wrote for the same N lines as every other."""
 
-    Maximising it takes an answer where being right is likelier than not. Ties go to the higher
-    threshold; it lies halfway to the next lower confidence seen, so that equal answers pass.
+    confidence_N: NDArray[np.float64]
+    similarity_N: NDArray[np.float64]
+    """To the line that stands there, in [0, 1]."""
+    exact_N: NDArray[np.bool_]
+
+
+def calibrate(levels: Sequence[Outcomes]) -> list[Calibration]:
+    """A threshold for every level of a cascade, smallest level first.
+
+    From the largest level down: an answer is passed on where that makes the line more similar by
+    more than ESCALATION_COST, judged by confidence alone. Where a larger level is no better, every
+    answer is taken; the largest level's always is.
     """
-    if not confidences:
-        return Calibration(threshold=NOBODY, accepted=0.0, accepted_correct=0.0)
-    order = np.argsort(-np.asarray(confidences), kind="stable")
-    sorted_confidences = np.asarray(confidences, dtype=float)[order]
-    right = np.cumsum(np.asarray(correct, dtype=float)[order])
-    counts = np.arange(1, len(order) + 1)
-    utility = 2 * right - counts
+    found: list[Calibration] = []
+    passed_on_N: NDArray[np.float64] | None = None
+    for outcomes in reversed(levels):
+        if passed_on_N is None:
+            threshold = 0.0
+        else:
+            gains_N = outcomes.similarity_N - passed_on_N
+            threshold = best_threshold(outcomes.confidence_N, gains_N)
+        taken_N = outcomes.confidence_N >= threshold
+        found.append(describe(threshold, outcomes, taken_N))
+        otherwise_N = outcomes.similarity_N if passed_on_N is None else passed_on_N
+        passed_on_N = np.where(taken_N, outcomes.similarity_N, otherwise_N) - ESCALATION_COST
+    return found[::-1]
+
+
+def best_threshold(confidence_N: NDArray[np.float64], gains_N: NDArray[np.float64]) -> float:
+    """The confidence above which the gains add up to most; halfway to the next lower one seen.
+
+    Ties go to the lower threshold: the cheaper answer.
+    """
+    order_N = np.argsort(-confidence_N, kind="stable")
+    sorted_N = confidence_N[order_N]
+    total_N = np.cumsum(gains_N[order_N])
     # A threshold cannot separate equal confidences: only the last of each run is a choice.
-    is_last_of_run = np.append(sorted_confidences[:-1] > sorted_confidences[1:], True)
-    utility[~is_last_of_run] = -np.inf
-    best = int(np.argmax(utility))
-    if utility[best] <= 0:
-        return Calibration(threshold=NOBODY, accepted=0.0, accepted_correct=0.0)
-    below = sorted_confidences[best + 1] if best + 1 < len(order) else 0.0
+    total_N[:-1][sorted_N[:-1] == sorted_N[1:]] = -np.inf
+    if not len(total_N) or total_N.max() < 0:
+        return NOBODY if len(total_N) else 0.0
+    last = int(np.flatnonzero(total_N == total_N.max())[-1])
+    if last == len(order_N) - 1:
+        return 0.0
+    return float((sorted_N[last] + sorted_N[last + 1]) / 2)
+
+
+def describe(threshold: float, outcomes: Outcomes, taken_N: NDArray[np.bool_]) -> Calibration:
+    num_taken = int(taken_N.sum())
     return Calibration(
-        threshold=float((sorted_confidences[best] + below) / 2),
-        accepted=float(counts[best] / len(order)),
-        accepted_correct=float(right[best] / counts[best]),
+        threshold=threshold,
+        accepted=num_taken / max(len(taken_N), 1),
+        accepted_correct=float(outcomes.exact_N[taken_N].mean()) if num_taken else 0.0,
     )

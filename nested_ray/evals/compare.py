@@ -27,7 +27,7 @@ def edit_similarity(written: str, expected: str) -> float:
 
 
 def improves_lines(ours: Sequence[Pair], theirs: Sequence[Pair]) -> bool:
-    """Whether our lines are better than theirs beyond chance, or the same.
+    """Whether our lines are better than theirs beyond chance.
 
     The mean gain in similarity must be MIN_Z standard errors above zero, and exact lines must be won
     rather than lost.
@@ -38,8 +38,8 @@ def improves_lines(ours: Sequence[Pair], theirs: Sequence[Pair]) -> bool:
             for one, other in zip(ours, theirs, strict=True)
         ]
     )
-    if not gains.any():
-        return True
+    if not gains.any():  # none at all, or no lines
+        return False
     standard_error = gains.std() / np.sqrt(len(gains))
     exact = [(is_exact(*one), is_exact(*other)) for one, other in zip(ours, theirs, strict=True)]
     won = exact.count((True, False))

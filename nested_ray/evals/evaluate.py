@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from nested_ray.config.train import EvaluationConfig
 from nested_ray.datasets.lines import LineTask
 from nested_ray.errors import NoUsableFiles
-from nested_ray.evals.calibration import calibrate
+from nested_ray.evals.calibration import Outcomes, calibrate
 from nested_ray.evals.compare import Pair, edit_similarity, improves_lines, is_exact
 from nested_ray.evals.fit import fit_nest, join, observe
 from nested_ray.evals.forced import read_window
 from nested_ray.evals.heldout import Advance, Heldout, map_threads
-from nested_ray.evals.lines import WrittenLine, write_batch, write_mixed_batch
+from nested_ray.evals.lines import Lines, WrittenLine, write_batch, write_variants
 from nested_ray.evals.predictors import NestMixing, Predictors
 from nested_ray.evals.report import MEMORY, Calibration, EvalReport, Predictor, PredictorRow, Scores
 from nested_ray.evals.tokens import TokenScores, score_tokens
@@ -21,10 +24,6 @@ from nested_ray.inference.bundle import REPORT_FILE, read_spec, write_json, writ
 
 LINES_PER_BATCH = 16
 """Prompts a level reads at once: their keys and values stay in memory until all have judged."""
-
-Lines = dict[Predictor, list[WrittenLine]]
-
-WriteBatch = Callable[[Predictors, Sequence[LineTask], int], Lines]
 
 
 def evaluate(
@@ -105,40 +104,49 @@ def fit_weights(
 
 
 def check_lines(
-    predictors: Predictors, validation: Heldout, config: EvaluationConfig, steps: Steps
+    bold: Predictors, validation: Heldout, config: EvaluationConfig, steps: Steps
 ) -> tuple[Predictors, Lines]:
     """Levels that do not improve memory's lines of the validation split choose as memory does.
 
-    Gives the predictors with what they write in the end.
+    Gives the predictors, and what they write of the validation split.
     """
-    detail = "writing validation lines"
-    lines = write_lines(predictors, validation, config, steps, write_mixed_batch, detail)
-    memory = pairs(lines[MEMORY, True], validation)
+    cautious = bold.mixed_by(bold.fitted.choosing_as_memory(bold.engines))
+    batches = list(
+        map_threads(
+            lambda batch: write_variants([bold, cautious], batch, config.max_line_tokens),
+            line_batches(validation, config),
+            lambda batch: steps.add(len(batch), "writing validation lines"),
+        )
+    )
+    bold_lines = join_lines(lines for lines, _ in batches)
+    cautious_lines = join_lines(lines for _, lines in batches)
+    from_memory = pairs(bold_lines[MEMORY, True], validation)
     useless = [
         name
-        for name in predictors.engines
-        if not improves_lines(pairs(lines[name, True], validation), memory)
+        for name in bold.engines
+        if not improves_lines(pairs(bold_lines[name, True], validation), from_memory)
     ]
-    if not useless:
-        return predictors, lines
-    predictors = predictors.mixed_by(predictors.fitted.choosing_as_memory(useless))
-    uncounted = Steps(None, 0)
-    return predictors, write_lines(
-        predictors, validation, config, uncounted, write_mixed_batch, detail
-    )
+    kept = {(name, True): cautious_lines[name, True] for name in useless}
+    return bold.mixed_by(bold.fitted.choosing_as_memory(useless)), bold_lines | kept
 
 
 def calibrate_levels(
     predictors: Predictors, validation: Heldout, written: Lines
 ) -> dict[str, Calibration]:
     """Confidence thresholds of the levels with memory."""
-    return {
-        name: calibrate(
-            [line.confidence for line in written[name, True]],
-            [is_exact(*pair) for pair in pairs(written[name, True], validation)],
-        )
+    outcomes = [
+        outcomes_of(written[name, True], pairs(written[name, True], validation))
         for name in predictors.engines
-    }
+    ]
+    return dict(zip(predictors.engines, calibrate(outcomes), strict=True))
+
+
+def outcomes_of(lines: Sequence[WrittenLine], written: Sequence[Pair]) -> Outcomes:
+    return Outcomes(
+        confidence_N=np.array([line.confidence for line in lines]),
+        similarity_N=np.array([edit_similarity(*pair) for pair in written]),
+        exact_N=np.array([is_exact(*pair) for pair in written], dtype=bool),
+    )
 
 
 def measure(
@@ -150,7 +158,7 @@ def measure(
 ) -> EvalReport:
     """The closing table."""
     tokens = measure_tokens(predictors, test, config, steps)
-    lines = write_lines(predictors, test, config, steps, write_batch, "writing held-out lines")
+    lines = write_lines(predictors, test, config, steps)
     rows = tuple(
         PredictorRow(*predictor, scores_of(found, pairs(lines[predictor], test)))
         for predictor, found in tokens.items()
@@ -182,24 +190,29 @@ def measure_tokens(
 
 
 def write_lines(
-    predictors: Predictors,
-    heldout: Heldout,
-    config: EvaluationConfig,
-    steps: Steps,
-    write: WriteBatch,
-    detail: str,
+    predictors: Predictors, heldout: Heldout, config: EvaluationConfig, steps: Steps
 ) -> Lines:
-    """Lines of the predictors that `write` asks, for every task and in the order of the tasks."""
+    """Every predictor's line for every task, in the order of the tasks."""
+    return join_lines(
+        map_threads(
+            lambda batch: write_batch(predictors, batch, config.max_line_tokens),
+            line_batches(heldout, config),
+            lambda batch: steps.add(len(batch), "writing held-out lines"),
+        )
+    )
+
+
+def line_batches(heldout: Heldout, config: EvaluationConfig) -> list[Sequence[LineTask]]:
     tasks = heldout.lines[: config.max_lines]
-    batches = [tasks[at : at + LINES_PER_BATCH] for at in range(0, len(tasks), LINES_PER_BATCH)]
-    lines: Lines = {}
-    for written in map_threads(
-        lambda batch: write(predictors, batch, config.max_line_tokens),
-        batches,
-        lambda batch: steps.add(len(batch), detail),
-    ):
-        for predictor, batch_lines in written.items():
-            lines.setdefault(predictor, []).extend(batch_lines)
+    return [tasks[at : at + LINES_PER_BATCH] for at in range(0, len(tasks), LINES_PER_BATCH)]
+
+
+def join_lines(batches: Iterable[Lines]) -> Lines:
+    """The lines of several batches as one, by predictor; none where there were no tasks."""
+    lines: Lines = defaultdict(list)
+    for batch in batches:
+        for predictor, written in batch.items():
+            lines[predictor] += written
     return lines
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -32,6 +32,12 @@ class WrittenLine:
     confidence: float
 
 
+Lines = dict[Predictor, list[WrittenLine]]
+
+WORTH_COPYING = 0.7
+"""Finished lines leave the batch once so few others are left: the cache of those is copied."""
+
+
 @dataclass(frozen=True)
 class LevelReading:
     """One level after it has read a batch of prompts."""
@@ -42,9 +48,7 @@ class LevelReading:
     logits_BV: Tensor
 
 
-def write_batch(
-    predictors: Predictors, tasks: Sequence[LineTask], max_tokens: int
-) -> dict[Predictor, list[WrittenLine]]:
+def write_batch(predictors: Predictors, tasks: Sequence[LineTask], max_tokens: int) -> Lines:
     """Every predictor's line for every task of a batch; each level reads each prompt once."""
     readings, memories = read_tasks(predictors, tasks, max_tokens)
     lines = write_with_memory(predictors, readings, memories, max_tokens)
@@ -58,12 +62,25 @@ def write_batch(
     return lines
 
 
-def write_mixed_batch(
-    predictors: Predictors, tasks: Sequence[LineTask], max_tokens: int
-) -> dict[Predictor, list[WrittenLine]]:
-    """Memory's lines and those of every level with memory; no level alone, no ensemble."""
-    readings, memories = read_tasks(predictors, tasks, max_tokens)
-    return write_with_memory(predictors, readings, memories, max_tokens)
+def write_variants(
+    variants: Sequence[Predictors], tasks: Sequence[LineTask], max_tokens: int
+) -> list[Lines]:
+    """Lines of memory and of the levels with memory, by every variant of the mixing weights."""
+    readings, memories = read_tasks(variants[0], tasks, max_tokens)
+    return [
+        write_with_memory(predictors, rewired(readings, predictors), memories, max_tokens)
+        for predictors in variants
+    ]
+
+
+def rewired(
+    readings: Mapping[str, LevelReading], predictors: Predictors
+) -> dict[str, LevelReading]:
+    """The same readings with engines that mix by other weights."""
+    return {
+        name: replace(reading, engine=predictors.engines[name])
+        for name, reading in readings.items()
+    }
 
 
 def read_tasks(
@@ -86,7 +103,7 @@ def write_with_memory(
     readings: Mapping[str, LevelReading],
     memories: Sequence[MemoryState],
     max_tokens: int,
-) -> dict[Predictor, list[WrittenLine]]:
+) -> Lines:
     any_reading = next(iter(readings.values()))
     mixing = predictors.memory_mixing
     lines = {(MEMORY, True): write_from_memory(any_reading, memories, mixing, max_tokens)}
@@ -105,25 +122,26 @@ def read_prompts(engine: TorchEngine, prompts: Sequence[Prompt], max_tokens: int
 def write_lines(
     reading: LevelReading, memories: Sequence[MemoryState] | None, max_tokens: int
 ) -> list[WrittenLine]:
-    """One level's lines, all at once; finished ones leave the batch."""
+    """One level's lines, all at once."""
     engine = reading.engine
     writers = [
         engine.writer(encoded, memories[row].fork() if memories else None)
         for row, encoded in enumerate(reading.encoded)
     ]
     lines = [LineDraft(writer, max_tokens) for writer in writers]
-    active = list(range(len(lines)))
-    cache, logits_BV = reading.cache.select(active), reading.logits_BV
+    rows = list(range(len(lines)))
+    cache, logits_BV = reading.cache.select(rows), reading.logits_BV
     while True:
-        for row, probs_V in zip(active, probabilities(logits_BV), strict=True):
-            lines[row].write(probs_V)
-        going = [place for place, row in enumerate(active) if not lines[row].finished]
+        for row, probs_V in zip(rows, probabilities(logits_BV), strict=True):
+            if not lines[row].finished:
+                lines[row].write(probs_V)
+        going = [place for place, row in enumerate(rows) if not lines[row].finished]
         if not going:
             return [line.line() for line in lines]
-        if len(going) < len(active):
+        if len(going) <= WORTH_COPYING * len(rows):
             cache = cache.select(going)
-            active = [active[place] for place in going]
-        ids_B1 = torch.tensor([[lines[row].last_id] for row in active])
+            rows = [rows[place] for place in going]
+        ids_B1 = torch.tensor([[lines[row].last_id] for row in rows])
         logits_BV = engine.decoder.extend(cache, ids_B1)[:, 0]
 
 

@@ -43,10 +43,10 @@ class PredictorRow:
 
 @dataclass(frozen=True)
 class Calibration:
-    """When one level's line may be trusted; fitted on the validation split."""
+    """From which confidence on one level's answer is taken; fitted on the validation split."""
 
     threshold: float
-    """Confidence from which an answer is taken."""
+    """Answers with less go on to the next level."""
     accepted: float
     """Share of validation lines at or above it."""
     accepted_correct: float

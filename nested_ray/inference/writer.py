@@ -109,9 +109,12 @@ class Writer:
             raise ValueError("memory cannot be mixed in before its weights are fitted")
         recall = self._memory.recall()
         probs_V = self._allowed(self._mixing.probabilities.mix(recall, level_probs_V), end)
-        if self._params.temperature > 0 or self._mixing.choice is None:
+        if self._params.temperature > 0:
             return probs_V, probs_V
-        return probs_V, self._allowed(self._mixing.choice.mix(recall, level_probs_V), end)
+        # No single token may be likelier than an end that is unlikely against all of them.
+        certain_end = end if end > 0.5 else 0.0
+        choice = self._mixing.choice or self._mixing.probabilities
+        return probs_V, self._allowed(choice.mix(recall, level_probs_V), certain_end)
 
     def _allowed(self, text_V: Probabilities, end: float) -> Probabilities:
         """Only what may be written here, and the end; adds up to 1."""

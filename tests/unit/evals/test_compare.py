@@ -26,10 +26,10 @@ def test_similarity_is_the_normalised_indel_similarity():
     )
 
 
-def test_same_lines_and_better_lines_are_kept():
+def test_better_lines_are_an_improvement_and_the_same_lines_are_none():
     theirs = [line[:5] for line in EXPECTED]
-    assert improves_lines(pairs(theirs), pairs(theirs))
     assert improves_lines(pairs(EXPECTED), pairs(theirs))
+    assert not improves_lines(pairs(theirs), pairs(theirs))
 
 
 def test_worse_lines_and_lines_better_by_chance_are_refused():

@@ -139,6 +139,15 @@ def test_evaluating_again_gives_the_same_files(nest, evaluated):
     assert {name: (folder / name).read_bytes() for name in names} == before
 
 
+def test_splits_without_lines_of_code_still_get_weights_and_token_scores(nest, tmp_path):
+    source, validation, test = nest
+    folder = shutil.copytree(source, tmp_path / "nest")
+    report = evaluate(folder, replace(validation, lines=[]), replace(test, lines=[]), SMALL)
+    assert report.num_lines == 0
+    assert report.scores("memory", with_memory=True).bits_per_byte > 0
+    assert load_engine(folder, "syntax").memory.mixing is not None
+
+
 def test_split_without_windows_is_refused(nest):
     folder, validation, test = nest
     empty = replace(test, rows={name: rows.select([]) for name, rows in test.rows.items()})
