@@ -8,11 +8,8 @@ once for each environment, where `#Если Сервер` and a later `#Если
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
-from nested_ray.languages.bsl.automaton import ERROR, FIRST_PUSH, RETURN
 from nested_ray.languages.bsl.directives import (
     ENVIRONMENTS,
     KNOWN_SYMBOLS,
@@ -23,15 +20,9 @@ from nested_ray.languages.bsl.directives import (
 from nested_ray.languages.bsl.grammar import table
 from nested_ray.languages.bsl.keywords import Kind
 from nested_ray.languages.bsl.lexer import Tokens
+from nested_ray.languages.bsl.machine import Config, accepts, advance, expected
 
 _MAX_WAYS = 16
-
-
-class Config(NamedTuple):
-    """Where the automaton stands: everything that decides what may follow."""
-
-    state: int
-    stack: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,42 +43,6 @@ class Reading:
     """The first error inside the text."""
     at_end: Failure | None
     """Why the text may not end there; None when it may."""
-
-
-def advance(config: Config, kinds: Sequence[int]) -> tuple[Config | None, int]:
-    """Read tokens: the configuration after them, or None and the index of the first error."""
-    rows, pushes = table().rows, table().pushes
-    state, stack = config.state, list(config.stack)
-    for position, kind in enumerate(kinds):
-        action = rows[state][kind]
-        while action < 0:
-            if action == RETURN and stack:
-                state = stack.pop()
-                action = rows[state][kind]
-            elif action <= FIRST_PUSH:
-                returns, action = pushes[FIRST_PUSH - action]
-                stack.extend(returns)
-            else:
-                return None, position
-        state = action
-    return Config(state, tuple(stack)), len(kinds)
-
-
-def accepts(config: Config, kind: int) -> bool:
-    """Whether a token of the kind may come next; Kind.END asks whether the module may end."""
-    rows = table().rows
-    state, depth = config.state, len(config.stack)
-    while rows[state][kind] == RETURN:
-        if not depth:
-            return kind == Kind.END
-        depth -= 1
-        state = config.stack[depth]
-    return rows[state][kind] != ERROR
-
-
-def expected(config: Config) -> frozenset[Kind]:
-    """Every kind that may come next."""
-    return frozenset(kind for kind in Kind if accepts(config, kind))
 
 
 def read(tokens: Tokens) -> Reading:

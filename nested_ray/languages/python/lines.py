@@ -27,6 +27,7 @@ _PIECE = re.compile(
     re.VERBOSE,
 )
 _PREFIX = re.compile(r"(?<!\w)(?:[rR]?[bBfF]|[bBfF][rR]|[uUrR])\Z")
+_ONE_LINE = re.compile(r"(?:[^\\\r\n]|\\(?:\r\n|(?s:.)|\Z))*+")
 _FIRST_WORD = re.compile(r"[ \t\f]*([^\W\d]\w*|@)?")
 
 
@@ -118,7 +119,7 @@ class _Scan:
 
 def _reaches_end(text: str, start: int) -> bool:
     """Whether the unclosed string at `start` is on the last line (backslash line ends joined)."""
-    body = re.compile(r"(?:[^\\\r\n]|\\(?:\r\n|(?s:.)|\Z))*+").match(text, start)
+    body = _ONE_LINE.match(text, start)
     return body is not None and body.end() == len(text)
 
 

@@ -16,7 +16,7 @@ from nested_ray.languages.bsl.automaton import (
 from nested_ray.languages.bsl.grammar import table
 from nested_ray.languages.bsl.keywords import KEYWORDS, Kind
 from nested_ray.languages.bsl.lexer import tokenize
-from nested_ray.languages.bsl.parser import Config, accepts, advance, expected
+from nested_ray.languages.bsl.machine import Config, accepts, advance, expected
 
 
 def test_ambiguous_rules_are_refused() -> None:
