@@ -113,7 +113,7 @@ def check_lines(
     cautious = bold.mixed_by(bold.fitted.choosing_as_memory(bold.engines))
     batches = list(
         map_threads(
-            lambda batch: write_variants([bold, cautious], batch, config.max_line_tokens),
+            lambda batch: write_variants(bold, cautious, batch, config.max_line_tokens),
             line_batches(validation, config),
             lambda batch: steps.add(len(batch), "writing validation lines"),
         )

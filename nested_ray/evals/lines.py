@@ -63,24 +63,20 @@ def write_batch(predictors: Predictors, tasks: Sequence[LineTask], max_tokens: i
 
 
 def write_variants(
-    variants: Sequence[Predictors], tasks: Sequence[LineTask], max_tokens: int
-) -> list[Lines]:
-    """Lines of memory and of the levels with memory, by every variant of the mixing weights."""
-    readings, memories = read_tasks(variants[0], tasks, max_tokens)
-    return [
-        write_with_memory(predictors, rewired(readings, predictors), memories, max_tokens)
-        for predictors in variants
-    ]
+    bold: Predictors, cautious: Predictors, tasks: Sequence[LineTask], max_tokens: int
+) -> tuple[Lines, Lines]:
+    """Lines of memory and of the levels with memory, for two sets of weights of the same levels.
 
-
-def rewired(
-    readings: Mapping[str, LevelReading], predictors: Predictors
-) -> dict[str, LevelReading]:
-    """The same readings with engines that mix by other weights."""
-    return {
-        name: replace(reading, engine=predictors.engines[name])
-        for name, reading in readings.items()
-    }
+    Levels that choose by the same weights in both write once.
+    """
+    readings, memories = read_tasks(cautious, tasks, max_tokens)
+    cautious_lines = write_with_memory(cautious, readings, memories, max_tokens)
+    bold_lines = dict(cautious_lines)
+    for name, reading in readings.items():
+        if not bold.level_mixing(name).chooses_like(cautious.level_mixing(name)):
+            rewired = replace(reading, engine=bold.engines[name])
+            bold_lines[name, True] = write_lines(rewired, memories, max_tokens)
+    return bold_lines, cautious_lines
 
 
 def read_tasks(

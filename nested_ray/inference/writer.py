@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nested_ray.inference.base import Chunk, FinishReason, SamplingParams, TokenLogprob
 from nested_ray.inference.sampling import (
@@ -31,6 +32,14 @@ class LevelMixing:
     choice: MixingWeights | None = None
     """Of the likeliest token, which a greedy answer takes: a weak level improves the distribution
     before its own guesses are better than memory's. None: the distribution's likeliest."""
+
+    def chooses_like(self, other: LevelMixing) -> bool:
+        """Whether greedy answers are the same by both."""
+        return np.array_equal(self.choice_weights, other.choice_weights)
+
+    @property
+    def choice_weights(self) -> NDArray[np.float64]:
+        return (self.choice or self.probabilities).weights
 
 
 @dataclass(frozen=True)
