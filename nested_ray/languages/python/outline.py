@@ -212,7 +212,7 @@ def _signature(heading: str) -> str:
 
 
 def _doc(file: _File, body: Node | None) -> str:
-    first = body.named_child(0) if body else None
+    first = body.named_child(0) if body and body.named_child_count else None
     string = first.named_child(0) if first and first.type == "expression_statement" else first
     if string is None or string.type != "string":
         return ""

@@ -80,3 +80,8 @@ def test_references_have_qualifiers_and_calls_and_no_bound_names() -> None:
         assert wanted in found
     names = {name for name, _, _ in found}
     assert names.isdisjoint({"V", "W", "К", "_f", "k", "key", "w", "q", "z"})
+
+
+def test_a_heading_without_a_body_yet_is_a_definition():
+    assert [each.name for each in get_language("python").outline("def f():\n").definitions] == ["f"]
+    assert [each.name for each in get_language("python").outline("class C:\n").definitions] == ["C"]
