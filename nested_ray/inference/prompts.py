@@ -96,7 +96,9 @@ class PromptEncoder:
         return self._place(encoded.prompt, prefix_ids, [], b"", self._window_tokens // 2)
 
     def _encode_text(self, prompt: Prompt) -> tuple[list[int], list[int]]:
-        prefix_ids = self._tokenizer.encode_tail(clean(prompt.prefix), len(prompt.prefix) + 1)
+        prefix = clean(prompt.prefix)
+        # Line by line and remembered, for the next keystroke; a character takes at most 4 tokens.
+        prefix_ids = self._tokenizer.encode_tail(prefix, 4 * len(prefix) + 1)
         return prefix_ids, self._tokenizer.encode(clean(prompt.suffix))
 
     def _place(
@@ -138,8 +140,11 @@ def take_back(tokenizer: NestTokenizer, ids: Sequence[int]) -> tuple[list[int], 
     """The ids without the last token, and its bytes; more tokens where it begins inside a character.
 
     The cursor cuts the text where the tokenizer would not have: after `retu` the corpus never goes
-    on with the token `rn`. Writing the last token again lets it become `return`.
+    on with the token `rn`. Writing the last token again lets it become `return`. Indentation is not
+    taken back: it is complete where the writer put the cursor, and could only become deeper.
     """
+    if ids and is_indentation(tokenizer.token_bytes(ids[-1])):
+        return list(ids), b""
     kept = len(ids)
     pending = b""
     while kept > 0:
@@ -148,6 +153,11 @@ def take_back(tokenizer: NestTokenizer, ids: Sequence[int]) -> tuple[list[int], 
         if not is_continuation(pending[0]):
             break
     return list(ids[:kept]), pending
+
+
+def is_indentation(data: bytes) -> bool:
+    """A line break with the blanks that follow it."""
+    return data[:1] == b"\n" and data[-1:] in (b" ", b"\t")
 
 
 def is_continuation(byte: int) -> bool:
