@@ -9,7 +9,7 @@ from nested_ray.inference.base import (
     TokenLogprob,
     Usage,
 )
-from nested_ray.inference.bundle import NestSpec, load_engine, read_spec, write_spec
+from nested_ray.inference.bundle import NestSpec, read_spec, write_spec
 from nested_ray.inference.confidence import confidence
 from nested_ray.inference.ensemble import choose_candidate
 
@@ -24,7 +24,6 @@ __all__ = [
     "Usage",
     "choose_candidate",
     "confidence",
-    "load_engine",
     "read_spec",
     "write_spec",
 ]

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nested_ray.errors import InferenceError
-
-if TYPE_CHECKING:
-    from nested_ray.inference.torch_engine import TorchEngine
 
 FORMAT = 1
 
@@ -131,15 +128,3 @@ def require_file(path: Path) -> Path:
             f"the nest directory lacks {path}; fetch the version again or run the training again"
         )
     return path
-
-
-def load_engine(nest_dir: str | Path, level_name: str, num_threads: int = 1) -> TorchEngine:
-    """The engine of one level of a nest directory; levels of one nest share tokenizer and memory.
-
-    Sets torch's number of threads for the process. Raises InferenceError when a file is missing,
-    damaged or belongs to another nest.
-    """
-    # Reading a nest's description must not cost the import of torch.
-    from nested_ray.inference.loading import load_torch_engine
-
-    return load_torch_engine(Path(nest_dir), level_name, num_threads)

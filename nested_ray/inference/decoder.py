@@ -7,7 +7,6 @@ from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
-from transformers import LlamaForCausalLM, PreTrainedModel
 
 # B sequences, T new tokens, V vocabulary
 
@@ -35,17 +34,6 @@ class Decoder(Protocol, Generic[CacheT]):
     def extend(self, cache: CacheT, ids_BT: Tensor) -> Tensor:
         """Append T tokens to every sequence, in place; returns the logits (B, T, V) after each."""
         ...
-
-
-def build_decoder(model: PreTrainedModel) -> Decoder:
-    """The hand-written loop where it knows the architecture, else transformers' own forward."""
-    from nested_ray.inference.llama_decoder import LlamaDecoder, supports
-    from nested_ray.inference.transformers_decoder import TransformersDecoder
-
-    model = model.eval()
-    if isinstance(model, LlamaForCausalLM) and supports(model.config):
-        return LlamaDecoder(model)
-    return TransformersDecoder(model)
 
 
 def pad_right(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:

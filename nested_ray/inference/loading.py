@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
+from transformers import LlamaForCausalLM, PreTrainedModel
 
 from nested_ray.datasets.examples import context_budgets
 from nested_ray.datasets.tokenizer import NestTokenizer
@@ -26,9 +27,11 @@ from nested_ray.inference.bundle import (
     read_spec,
     require_file,
 )
-from nested_ray.inference.decoder import Decoder, build_decoder
+from nested_ray.inference.decoder import Decoder
+from nested_ray.inference.llama_decoder import LlamaDecoder, supports
 from nested_ray.inference.prompts import PromptEncoder
 from nested_ray.inference.torch_engine import Memory, TorchEngine
+from nested_ray.inference.transformers_decoder import TransformersDecoder
 from nested_ray.inference.vocabulary import Vocabulary
 from nested_ray.inference.writer import LevelMixing
 from nested_ray.levels import build_levels
@@ -47,8 +50,13 @@ class SharedParts:
     definitions: DefinitionIndex
 
 
-def load_torch_engine(nest_dir: Path, level_name: str, num_threads: int) -> TorchEngine:
-    """See `bundle.load_engine`."""
+def load_engine(nest_dir: str | Path, level_name: str, num_threads: int = 1) -> TorchEngine:
+    """The engine of one level of a nest directory; levels of one nest share tokenizer and memory.
+
+    Sets torch's number of threads for the process. Raises InferenceError when a file is missing,
+    damaged or belongs to another nest.
+    """
+    nest_dir = Path(nest_dir)
     torch.set_num_threads(num_threads)
     engine = load_unmixed_engine(nest_dir, level_name)
     return engine.mixed_by(read_mixing(level_folder(nest_dir, level_name)))
@@ -144,3 +152,11 @@ def as_inference_errors() -> Iterator[None]:
         raise InferenceError(str(exc)) from exc
     except OSError as exc:
         raise InferenceError(f"cannot read the nest: {exc}") from exc
+
+
+def build_decoder(model: PreTrainedModel) -> Decoder:
+    """The hand-written loop where it knows the architecture, else transformers' own forward."""
+    model = model.eval()
+    if isinstance(model, LlamaForCausalLM) and supports(model.config):
+        return LlamaDecoder(model)
+    return TransformersDecoder(model)

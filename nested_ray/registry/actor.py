@@ -18,8 +18,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from nested_ray.config.storage import StorageConfig
 from nested_ray.errors import StorageUnavailable
 from nested_ray.registry.catalog import Catalog
-from nested_ray.registry.connection import open_catalog
 from nested_ray.registry.embedded import embedded_servers
+from nested_ray.registry.opening import open_catalog
 from nested_ray.registry.records import (
     AliasMove,
     AliasRecord,

@@ -117,7 +117,7 @@ class LevelReplica(LevelServer):
         # Imported here: only replicas of levels need torch, the builder and the router do not.
         import torch
 
-        from nested_ray.inference.bundle import load_engine
+        from nested_ray.inference.loading import load_engine
         from nested_ray.registry import connect
 
         torch.set_num_threads(num_threads)

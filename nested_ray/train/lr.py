@@ -16,7 +16,6 @@ from torch import nn
 
 from nested_ray.config.levels import ScheduleFreeLR
 
-
 BETAS = (0.95, 0.95)
 """Short runs learn faster with a short second-moment memory: held-out loss 5.28 against 5.31 nats with
 0.999 after 150 steps of the smallest level."""

@@ -18,7 +18,8 @@ from nested_ray.errors import NoUsableFiles
 from nested_ray.evals.evaluate import evaluate
 from nested_ray.evals.report import EvalReport
 from nested_ray.inference.base import Prompt, SamplingParams
-from nested_ray.inference.bundle import load_engine, read_spec
+from nested_ray.inference.bundle import read_spec
+from nested_ray.inference.loading import load_engine
 from nested_ray.memory import MemoryState, MixingWeights, NgramIndex
 
 SMALL = EvaluationConfig(max_windows=5, max_lines=6, max_line_tokens=12)

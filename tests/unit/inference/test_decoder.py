@@ -6,8 +6,8 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from nested_ray.inference.decoder import build_decoder
 from nested_ray.inference.llama_decoder import LlamaDecoder
+from nested_ray.inference.loading import build_decoder
 from nested_ray.inference.transformers_decoder import TransformersDecoder
 
 VOCAB = 96

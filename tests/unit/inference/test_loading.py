@@ -9,7 +9,7 @@ import pytest
 from nested_ray.config.train import TokenizerConfig
 from nested_ray.datasets.tokenizer import NestTokenizer
 from nested_ray.errors import InferenceError
-from nested_ray.inference.bundle import load_engine
+from nested_ray.inference.loading import load_engine
 
 
 def test_levels_of_one_nest_share_tokenizer_and_memory(nest_dir):

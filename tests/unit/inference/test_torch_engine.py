@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from nested_ray.errors import PromptTooLong
 from nested_ray.inference.base import Prompt, SamplingParams
-from nested_ray.inference.bundle import load_engine
+from nested_ray.inference.loading import load_engine
 from nested_ray.memory import LEVEL_EXPERTS, NUM_BUCKETS, MemoryState, MixingWeights
 
 PREFIX = "import os\n\n\ndef total(values):\n    result = 0\n    for value in values:\n        res"
