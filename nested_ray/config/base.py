@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -29,16 +29,17 @@ class Settings(BaseModel):
         except OSError as exc:
             raise ConfigError(f"cannot read config {path}: {exc.strerror}") from exc
         try:
-            values = yaml.safe_load(text) or {}
+            values: Any = yaml.safe_load(text) or {}
         except yaml.YAMLError as exc:
             raise ConfigError(f"{path} is not valid YAML: {exc}") from exc
         if not isinstance(values, dict):
             raise ConfigError(
                 f"{path} must be a mapping of settings, found {type(values).__name__}"
             )
+        settings = cast("dict[str, Any]", values)
         for override in overrides:
-            set_dotted(values, override)
-        return cls.from_values(values, source=str(path))
+            set_dotted(settings, override)
+        return cls.from_values(settings, source=str(path))
 
     @classmethod
     def from_values(cls, values: dict[str, Any], source: str = "config") -> Self:
@@ -54,37 +55,39 @@ def set_dotted(values: dict[str, Any], override: str) -> None:
     key, separator, text = override.partition("=")
     if not separator:
         raise ConfigError(f"--set {override}: expected key=value, such as distill.weight=0.3")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
+        raise ConfigError(f"--set {override}: the value is not valid YAML: {exc}") from exc
     *parents, last = key.split(".")
     node: Any = values
     for part in parents:
-        node = _child(node, part, override)
-    value = yaml.safe_load(text)
-    if isinstance(node, list):
-        node[_position(node, last, override)] = value
-    else:
-        node[last] = value
+        node = node[_place(node, part, override)]
+    node[_place(node, last, override)] = value
 
 
-def _child(node: Any, part: str, override: str) -> Any:
+def _place(node: Any, part: str, override: str) -> Any:
+    """The key or position that `part` means in a mapping (where it may be new) or a list."""
     if isinstance(node, list):
-        return node[_position(node, part, override)]
+        return _position(cast("list[Any]", node), part, override)
     if not isinstance(node, dict):
         raise ConfigError(f"--set {override}: {part} lies inside a plain value")
-    return node.setdefault(part, {})
+    cast("dict[str, Any]", node).setdefault(part, {})
+    return part
 
 
-def _position(node: list[Any], part: str, override: str) -> int:
-    if part.isdigit() and int(part) < len(node):
+def _position(items: list[Any], part: str, override: str) -> int:
+    if part.isdigit() and int(part) < len(items):
         return int(part)
-    for position, item in enumerate(node):
-        if isinstance(item, dict) and item.get("name") == part:
+    for position, item in enumerate(items):
+        if isinstance(item, dict) and cast("dict[str, Any]", item).get("name") == part:
             return position
     raise ConfigError(f"--set {override}: no list item {part!r}")
 
 
 def describe(exc: ValidationError) -> str:
     """One line per problem: `  levels.0.lr.peak: Input should be greater than 0`."""
-    lines = []
+    lines: list[str] = []
     for error in exc.errors():
         key = ".".join(str(part) for part in error["loc"]) or "(whole file)"
         message = error["msg"]

@@ -9,7 +9,7 @@ import sys
 import types
 import typing
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -103,7 +103,7 @@ def default_of(field: FieldInfo) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, tuple):
-        return "`[" + ", ".join(str(item) for item in value) + "]`"
+        return "`[" + ", ".join(map(str, cast("tuple[object, ...]", value))) + "]`"
     return "none" if value is None else f"`{value}`"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,18 +62,14 @@ def run(
 
     Ray must be initialised. An unfinished run of the same name and config goes on where it stood.
     """
-    run_dir = open_run(home, config, solo=solo, fresh=fresh)
-    try:
+    with closing(open_run(home, config, solo=solo, fresh=fresh)) as run_dir:
         reporter.note(f"run {run_dir.run_id}{' goes on' if run_dir.resumed else ''}")
         prepared = prepare(config, run_dir, reporter)
         fit = train_levels(config, prepared, run_dir, reporter, solo=solo)
         nest_dir, report = build_nest(config, prepared, fit, run_dir, reporter)
         version = publish(config, prepared, fit, nest_dir, registry, run_dir, reporter)
         run_dir.finish(version.version)
-        lines = heldout_lines(config, prepared)
-        return RunResult(version, report, fit, lines)
-    finally:
-        run_dir.close()
+        return RunResult(version, report, fit, heldout_lines(config, prepared))
 
 
 def train_levels(
