@@ -6,20 +6,28 @@ with the command; another Ray on the same machine is neither used nor disturbed.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import secrets
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 NAMESPACE = "nested-ray"
+
+HARMLESS = (
+    "PYTHON worker processes have been started",  # three levels start at once, on purpose
+    "ServeController.graceful_shutdown failed",  # it was killed after it had shut down
+)
+"""Parts of messages that Ray prints about what is as it should be."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +42,19 @@ class RaySession:
 
 @contextmanager
 def ray_session(home: Path, *, object_store_bytes: int = 400 << 20) -> Iterator[RaySession]:
-    """Connect to the cluster in RAY_ADDRESS, else run a local one until the block ends."""
-    if os.environ.get("RAY_ADDRESS"):
-        yield connect()
-        return
+    """Connect to the cluster in RAY_ADDRESS, else run a local one until the block ends.
+
+    What Ray prints meanwhile goes to stderr: stdout belongs to the command's result.
+    """
+    with redirect_stdout(RayMessages()):
+        if os.environ.get("RAY_ADDRESS"):
+            yield connect()
+        else:
+            yield from local_session(home, object_store_bytes)
+
+
+def local_session(home: Path, object_store_bytes: int) -> Iterator[RaySession]:
+    """A cluster of our own; its folder is deleted at the end."""
     folder = Path(tempfile.mkdtemp(prefix="nested-ray-"))
     os.environ.update(local_environment(home, folder))
     try:
@@ -48,6 +65,20 @@ def ray_session(home: Path, *, object_store_bytes: int = 400 << 20) -> Iterator[
         ray.shutdown()
         os.environ.pop("RAY_ADDRESS", None)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+class RayMessages(io.TextIOBase):
+    """Passes on to stderr what is worth reading."""
+
+    def __init__(self) -> None:
+        self._skips_line_end = False
+
+    def write(self, text: str) -> int:
+        is_harmless = any(part in text for part in HARMLESS)
+        if not is_harmless and not (self._skips_line_end and text == "\n"):
+            sys.stderr.write(text)
+        self._skips_line_end = is_harmless
+        return len(text)
 
 
 def connect() -> RaySession:

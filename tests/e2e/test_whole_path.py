@@ -78,7 +78,8 @@ def look_into_storage(shell: Shell) -> tuple[list, dict[str, int]]:
     env = {name: value.strip("'\"") for name, value in env.items()}
     with psycopg.connect(env["DATABASE_URL"]) as connection:
         rows = connection.execute(
-            "select f.sha256, f.size_bytes from nest_version v join file f on f.nest_version_id = v.id "
+            "select f.sha256, b.size_bytes from nest_version v "
+            "join file f on f.version_id = v.id join blob b using (sha256) "
             "where v.nest = 'tiny' and v.state = 'ready'"
         ).fetchall()
     s3 = boto3.client(
