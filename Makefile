@@ -40,7 +40,7 @@ format: setup
 	$(BIN)/ruff format .
 
 bench: setup
-	$(BIN)/pytest tests/bench $(ARGS)
+	$(BIN)/python tests/bench/decode_speed.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache build dist

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -61,13 +62,13 @@ class ConsoleReporter:
             if bars is not None:
                 bars.stop()
             self._bars = None
+        seconds = time.monotonic() - started
         self.console.print(
-            f"[green]✓[/] {title} [dim]{time.monotonic() - started:.1f} s {detail_shown}[/]",
-            highlight=False,
+            f"[green]✓[/] {title} [dim]{seconds:.1f} s {escape(detail_shown)}[/]", highlight=False
         )
 
     def note(self, text: str) -> None:
-        self.console.print(f"  {text}", highlight=False)
+        self.console.print(f"  {text}", highlight=False, markup=False)
 
     def show(self, renderable: Any) -> None:
         self.console.print(renderable)
@@ -88,13 +89,13 @@ class ConsoleReporter:
         now = time.monotonic()
         if now - self._last_line >= LINE_EVERY_S:
             self._last_line = now
-            self.console.print(text, highlight=False)
+            self.console.print(text, highlight=False, markup=False)
 
 
 def stage_bars(console: Console) -> Progress:
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # file names hold brackets
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

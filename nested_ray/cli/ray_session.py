@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nested_ray.errors import ConfigError, TrainingError
+
 NAMESPACE = "nested-ray"
 
 HARMLESS = (
@@ -35,6 +37,8 @@ class RaySession:
     """A connected cluster."""
 
     address: str
+    is_own: bool
+    """Started by this command, and ended with it."""
     dashboard_url: str | None
     token_file: Path | None
     """Where the dashboard's token is written; None on a cluster that is not ours."""
@@ -85,8 +89,15 @@ def connect() -> RaySession:
     """Join the cluster in RAY_ADDRESS; inside a submitted job that is the job's own cluster."""
     import ray
 
-    ray.init(namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
-    return RaySession(os.environ["RAY_ADDRESS"], dashboard_url=None, token_file=None)
+    address = os.environ["RAY_ADDRESS"]
+    try:
+        ray.init(namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+    except ConnectionError as exc:
+        raise TrainingError(
+            f"no Ray cluster answers at RAY_ADDRESS={address}; start it, set RAY_AUTH_MODE and its token, "
+            "or unset RAY_ADDRESS to use a local one"
+        ) from exc
+    return RaySession(address, is_own=False, dashboard_url=None, token_file=None)
 
 
 def start_local(home: Path, folder: Path, object_store_bytes: int) -> RaySession:
@@ -103,13 +114,12 @@ def start_local(home: Path, folder: Path, object_store_bytes: int) -> RaySession
         log_to_driver=False,
         logging_level=logging.ERROR,
     )
-    signal.signal(
-        signal.SIGTERM, on_sigterm
-    )  # Ray puts one of its own there, which does not clean up
+    # Ray has put a handler of its own there, which does not clean up.
+    signal.signal(signal.SIGTERM, on_sigterm)
     # Ray's own helpers look for "the" cluster of the machine; with two of them they give up.
     os.environ["RAY_ADDRESS"] = context.address_info["address"]
     dashboard = f"http://{context.dashboard_url}" if context.dashboard_url else None
-    return RaySession(os.environ["RAY_ADDRESS"], dashboard, token_path(home))
+    return RaySession(os.environ["RAY_ADDRESS"], True, dashboard, token_path(home))
 
 
 def local_environment(home: Path, folder: Path) -> dict[str, str]:
@@ -151,14 +161,19 @@ def token_path(home: Path) -> Path:
 def read_or_make_token(home: Path) -> str:
     """The home's Ray token, made on first use and readable by its owner only."""
     path = token_path(home)
-    home.mkdir(parents=True, exist_ok=True)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+        home.mkdir(parents=True, exist_ok=True)
+        if not (path.exists() and path.read_text(encoding="utf-8").strip()):
+            # Written aside: another start must never read half of it. mkstemp makes it 0600.
+            descriptor, aside = tempfile.mkstemp(dir=home, prefix=".ray_token-")
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(secrets.token_hex(32))
+            os.rename(aside, path)
         return path.read_text(encoding="utf-8").strip()
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(token := secrets.token_hex(32))
-    return token
+    except OSError as exc:
+        raise ConfigError(
+            f"cannot write to {home}: {exc.strerror}; set NESTED_RAY_HOME to a folder of yours"
+        ) from exc
 
 
 def free_ports(count: int) -> list[int]:

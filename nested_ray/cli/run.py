@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from nested_ray.cli.serve import PortOption, print_urls, wait_for_interrupt
+from nested_ray.cli.serve import PortOption, check_port, print_urls, wait_for_interrupt
 from nested_ray.cli.train import (
     ConfigArgument,
     CorpusOption,
@@ -19,6 +19,10 @@ from nested_ray.cli.train import (
     open_cluster,
 )
 from nested_ray.config.storage import StorageConfig
+
+if TYPE_CHECKING:
+    from nested_ray.config.serve import ServeConfig
+    from nested_ray.registry.records import NestVersion
 
 
 def run(
@@ -40,6 +44,7 @@ def run(
     from nested_ray.observability.logs import setup
 
     setup()
+    check_port(port)
     settings = load_config(config, corpus, overrides or [])
     storage = StorageConfig.from_env()
     console = Console(stderr=True)
@@ -50,14 +55,25 @@ def run(
         from nested_ray.serve.local import deploy, read_serve_file, shutdown
         from nested_ray.train.run import run as train_nest
 
-        served = read_serve_file(serve_config).model_copy(update={"nest": settings.nest})
+        served = read_serve_file(serve_config)
         result = train_nest(settings, registry, home=storage.home, reporter=reporter, fresh=fresh)
         registry.promote(settings.nest, result.version.version, reason="nested-ray run")
-        stack.callback(shutdown)
+        stack.callback(shutdown, whole_serve=session.is_own)
         with reporter.stage(f"serving {result.version.label}") as advance:
-            endpoint = deploy(served, port=port, report=lambda text: advance(0, None, text))
+            endpoint = deploy(
+                only_version(served, result.version),
+                port=port,
+                report=lambda text: advance(0, None, text),
+            )
         show_completions(endpoint, result.heldout_lines, console)
         print_urls(console, endpoint, session)
         if not once:
             console.print("up until Ctrl-C")
             wait_for_interrupt()
+
+
+def only_version(config: ServeConfig, version: NestVersion) -> ServeConfig:
+    """The same service with the nest that was just trained, whatever the file names."""
+    routing = config.routing.model_copy(update={"ab_split": ()})
+    chosen = {"nest": version.nest, "version": str(version.version), "routing": routing}
+    return config.model_copy(update=chosen)

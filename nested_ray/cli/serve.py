@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 from rich.console import Console
 
 from nested_ray.config.storage import StorageConfig
+from nested_ray.errors import ConfigError
 
 if TYPE_CHECKING:
     from nested_ray.cli.ray_session import RaySession
@@ -36,6 +38,7 @@ def serve(
     from nested_ray.registry.status import end_if_unused
 
     setup()
+    check_port(port)
     console = Console(stderr=True)
     storage = StorageConfig.from_env()
     with ExitStack() as stack:
@@ -47,10 +50,22 @@ def serve(
         chosen = {"nest": nest, "version": version}
         changes = {name: value for name, value in chosen.items() if value is not None}
         settings = read_serve_file(config).model_copy(update=changes)
-        stack.callback(shutdown)
+        stack.callback(shutdown, whole_serve=session.is_own)
         endpoint = deploy(settings, port=port, report=lambda text: console.print(f"… {text}"))
         print_urls(console, endpoint, session)
         wait_for_interrupt()
+
+
+def check_port(port: int) -> None:
+    """Raises ConfigError when something else listens there; asked before the long work, not after it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as exc:
+            raise ConfigError(
+                f"port {port} on 127.0.0.1 is taken: {exc.strerror}; choose another with --port"
+            ) from exc
 
 
 def print_urls(console: Console, endpoint: Endpoint, session: RaySession) -> None:

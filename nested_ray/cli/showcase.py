@@ -33,7 +33,12 @@ class Shown:
 
 def show_completions(endpoint: Endpoint, lines: Sequence[LineTask], console: Console) -> None:
     """Ask for some held-out lines and show the three answers that the nest is surest of."""
-    answers = [complete_line(endpoint, task) for task in lines[:NUM_ASKED]]
+    try:
+        answers = [complete_line(endpoint, task) for task in lines[:NUM_ASKED]]
+    except (InferenceError, httpx.HTTPError) as exc:
+        # The nest is registered and served: a refused question must not end that.
+        console.print(f"no completions to show: {exc}", markup=False)
+        return
     answers.sort(key=lambda answer: answer.confidence, reverse=True)
     console.print(
         f"\n[bold]Held-out lines, completed[/] [dim](the {min(NUM_SHOWN, len(answers))} surest of {len(answers)} asked)[/]"

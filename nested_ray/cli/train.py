@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from nested_ray.config.corpus import CorpusConfig, GitSource, Source
 from nested_ray.config.storage import StorageConfig
 from nested_ray.config.train import TrainConfig
 
@@ -24,7 +23,7 @@ ConfigArgument = Annotated[Path, typer.Argument(help="One YAML file is one compl
 CorpusOption = Annotated[
     str | None,
     typer.Option(
-        help="Learn this instead of the config's sources: a folder, git:PATH@REVISION or package:NAME."
+        help="Learn this instead of the config's sources: PATH, git:PATH@REVISION or package:NAME."
     ),
 ]
 SetOption = Annotated[
@@ -78,27 +77,23 @@ def open_cluster(
         session = stack.enter_context(ray_session(storage.home))
     with reporter.stage("opening the registry"):
         registry = stack.enter_context(connect(storage))
+        registry.check()
     return session, registry
 
 
 def load_config(path: Path, corpus: str | None, overrides: list[str]) -> TrainConfig:
-    """The file's settings, with `--set` and `--corpus` applied.
+    """The file's settings, with `--corpus` and then `--set` applied.
 
-    `--corpus` brings its own filters: what the file leaves out of its sources says nothing of another's.
+    `--corpus` replaces the sources and what the file includes and excludes of them; sizes, languages and
+    splits stay.
     """
-    config = TrainConfig.from_yaml(path, overrides)
-    if corpus is None:
-        return config
-    return config.model_copy(update={"corpus": CorpusConfig(sources=(source_of(corpus),))})
+    if corpus is not None:
+        from nested_ray.corpus.sources import parse_source
 
-
-def source_of(text: str) -> Source:
-    """What `--corpus` names; a folder with a `.git` means the files tracked at its HEAD."""
-    from nested_ray.corpus.sources import parse_source
-
-    if (Path(text) / ".git").exists():
-        return GitSource(path=text)
-    return parse_source(text)
+        source = parse_source(corpus).model_dump_json()
+        emptied = ("corpus.filters.include=[]", "corpus.filters.exclude=[]")
+        overrides = [f"corpus.sources=[{source}]", *emptied, *overrides]
+    return TrainConfig.from_yaml(path, overrides)
 
 
 def print_result(result: RunResult, as_json: bool) -> None:

@@ -26,11 +26,11 @@ class Settings(BaseModel):
         path = Path(path)
         try:
             text = path.read_text(encoding="utf-8")
-        except OSError as exc:
-            raise ConfigError(f"cannot read config {path}: {exc.strerror}") from exc
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ConfigError(f"cannot read config {path}: {exc}; it must be UTF-8 text") from exc
         try:
             values: Any = yaml.safe_load(text) or {}
-        except yaml.YAMLError as exc:
+        except (yaml.YAMLError, ValueError) as exc:  # ValueError: a date such as 2024-99-99
             raise ConfigError(f"{path} is not valid YAML: {exc}") from exc
         if not isinstance(values, dict):
             raise ConfigError(
@@ -57,7 +57,7 @@ def set_dotted(values: dict[str, Any], override: str) -> None:
         raise ConfigError(f"--set {override}: expected key=value, such as distill.weight=0.3")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as exc:
+    except (yaml.YAMLError, ValueError) as exc:
         raise ConfigError(f"--set {override}: the value is not valid YAML: {exc}") from exc
     *parents, last = key.split(".")
     node: Any = values

@@ -61,14 +61,18 @@ def open_source(source: Source) -> OpenSource:
 
 
 def parse_source(text: str) -> Source:
-    """`PATH`, `folder:PATH`, `git:PATH@REVISION` or `package:NAME`, as typed on a command line."""
+    """`PATH`, `folder:PATH`, `git:PATH@REVISION` or `package:NAME`, as typed on a command line.
+
+    A bare path to a git repository means the files tracked at its HEAD; `folder:` reads every file.
+    """
     kind, separator, rest = text.partition(":")
     if separator and kind == "package":
         return PackageSource(name=rest)
     if separator and kind == "folder":
         return FolderSource(path=rest)
     if not separator or kind != "git":
-        return FolderSource(path=text)
+        is_repository = os.path.exists(os.path.join(os.path.expanduser(text), ".git"))
+        return GitSource(path=text) if is_repository else FolderSource(path=text)
     path, at, revision = rest.rpartition("@")
     if not at or Path(rest).expanduser().is_dir():  # an @ may belong to the folder's name
         return GitSource(path=rest)
@@ -77,8 +81,12 @@ def parse_source(text: str) -> Source:
 
 def open_folder(source: FolderSource) -> OpenSource:
     """A folder, or one file."""
-    root = Path(source.path).expanduser().absolute()
-    if not root.exists():
+    try:
+        root = Path(source.path).expanduser().absolute()
+        exists = root.exists()
+    except (OSError, RuntimeError) as exc:  # an unknown ~user, a name that is too long
+        raise SourceNotFound(f"{source.path!r} is not a usable path: {exc}") from exc
+    if not exists:
         raise SourceNotFound(
             f"folder {source.path!r} does not exist (looked at {root}); give the path of a folder or file"
         )

@@ -80,9 +80,12 @@ def deploy(
     return endpoint
 
 
-def shutdown() -> None:
-    """Stop the application and Serve; Ray goes on."""
-    serve.shutdown()
+def shutdown(*, whole_serve: bool) -> None:
+    """Stop the application; with `whole_serve` also Serve itself, which a shared cluster must keep."""
+    if whole_serve:
+        serve.shutdown()
+    else:
+        serve.delete(APPLICATION)
 
 
 def read_serve_file(path: Path | str) -> ServeConfig:
@@ -90,9 +93,9 @@ def read_serve_file(path: Path | str) -> ServeConfig:
     path = Path(path)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise ConfigError(f"cannot read {path}: {exc.strerror}") from exc
-    except yaml.YAMLError as exc:
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"cannot read {path}: {exc}; it must be UTF-8 text") from exc
+    except (yaml.YAMLError, ValueError) as exc:
         raise ConfigError(f"{path} is not valid YAML: {exc}") from exc
     try:
         arguments = values["applications"][0].get("args") or {}

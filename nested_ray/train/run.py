@@ -1,4 +1,4 @@
-"""The whole training run, from a config to a registered nest version. Next: corpus/build.py."""
+"""The whole training run, from a config to a registered nest version."""
 
 from __future__ import annotations
 

@@ -37,10 +37,7 @@ def test_a_corpus_without_usable_files_says_why(empty_shell: Shell, tmp_path: Pa
 
 
 def test_a_missing_database_is_named_without_its_password(empty_shell: Shell):
-    empty_shell.variables = {
-        "DATABASE_URL": "postgresql://me:secret-word@127.0.0.1:1/db",
-        "NESTED_RAY_WAIT_S": "1",
-    }
+    empty_shell.variables = {"DATABASE_URL": "postgresql://me:secret-word@127.0.0.1:1/db"}
     ended = empty_shell.run("registry", "list")
     assert ended.returncode == 1
     assert "127.0.0.1" in ended.stderr
