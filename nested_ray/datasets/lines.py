@@ -13,6 +13,8 @@ from nested_ray.datasets.tokenizer import NestTokenizer
 COMMENTS = ("#", "//")
 """Python comments; BSL comments and directives (`#Область`)."""
 MIN_WORD_CHARS = 3
+MAX_PREFIX_TOKENS = 32_768
+"""As much text before the cursor as an engine takes (inference/prompts.py)."""
 WORD_CHAR = re.compile(r"\w")
 QUOTES = re.compile(r'"""|\'\'\'')
 
@@ -38,14 +40,16 @@ def sample_lines(
     max_lines: int,
     seed: int,
     max_line_tokens: int | None = None,
+    max_prefix_tokens: int = MAX_PREFIX_TOKENS,
 ) -> list[LineTask]:
     """Up to `max_lines` lines of code, spread over the documents; same arguments, same lines.
 
-    Left out are first lines, comments, docstrings, lines with fewer than three word characters and
-    lines of more than `max_line_tokens`.
+    Left out are first lines, comments, docstrings, lines with fewer than three word characters,
+    lines of more than `max_line_tokens`, and lines so deep in a file that what stands above them
+    has more than `max_prefix_tokens`.
     """
     waiting = [
-        (index, line_starts(document, f"{seed}/{document.digest}"))
+        (index, line_starts(document, f"{seed}/{document.digest}", tokenizer, max_prefix_tokens))
         for index, document in enumerate(documents)
     ]
     waiting.sort(key=lambda item: rank(f"{seed}/{documents[item[0]].digest}"))
@@ -61,11 +65,35 @@ def sample_lines(
     return tasks
 
 
-def line_starts(document: Document, salt: str) -> Iterator[int]:
+def line_starts(
+    document: Document, salt: str, tokenizer: NestTokenizer, max_prefix_tokens: int
+) -> Iterator[int]:
     """Offsets of the first characters of lines of code, in an order drawn by hash."""
-    starts = list(code_line_starts(document.text, docstrings=document.language == "python"))
+    text = document.text
+    reach = chars_within(text, tokenizer, max_prefix_tokens)
+    starts = [
+        start
+        for start in code_line_starts(text, docstrings=document.language == "python")
+        if start <= reach
+    ]
     starts.sort(key=lambda start: rank(f"{salt}/{start}"))
-    return iter(starts)
+    yield from starts
+
+
+def chars_within(text: str, tokenizer: NestTokenizer, max_tokens: int) -> int:
+    """Characters of the first lines that have at most `max_tokens` together; all of a short text."""
+    if len(text.encode()) <= max_tokens:  # a token has at least one byte
+        return len(text)
+    num_tokens = end = 0
+    while end < len(text):
+        # Each line with the break before it: no token crosses its border.
+        line_end = text.find("\n", end + 1)
+        line_end = line_end if line_end >= 0 else len(text)
+        num_tokens += len(tokenizer.encode(text[end:line_end]))
+        if num_tokens > max_tokens:
+            break
+        end = line_end
+    return end
 
 
 def code_line_starts(text: str, *, docstrings: bool) -> Iterator[int]:

@@ -2,8 +2,9 @@ from collections import Counter
 
 from nested_ray.config.train import TokenizerConfig
 from nested_ray.corpus.documents import Document, digest_text
-from nested_ray.datasets.lines import sample_lines
+from nested_ray.datasets.lines import MAX_PREFIX_TOKENS, sample_lines
 from nested_ray.datasets.tokenizer import NestTokenizer
+from nested_ray.inference.prompts import MAX_PROMPT_TOKENS
 
 PYTHON = '''"""Module text that nobody could guess."""
 # a comment of several words
@@ -68,3 +69,19 @@ def test_long_lines_and_empty_documents_are_left_out():
         document("b.py", "python", "x"),
     ]
     assert [task.line for task in sample(documents, max_line_tokens=20)] == ["short = 1"]
+
+
+def test_lines_below_more_text_than_an_engine_takes_are_left_out():
+    text = "import os\n" + "".join(f"if name_{n}:\n    name = {n}\n" for n in range(30))
+    documents = [document("a.py", "python", text)]
+    numbers = {
+        task.prefix: len(TOKENIZER.encode(task.prefix)) for task in sample(documents, max_lines=100)
+    }
+    assert len(numbers) == 60
+    for limit in (0, 50, 51, 52, 53, 1000):
+        found = sample_lines(documents, TOKENIZER, max_lines=100, seed=0, max_prefix_tokens=limit)
+        kept = {task.prefix for task in found}
+        inside = {prefix for prefix, count in numbers.items() if count <= limit}
+        assert kept <= inside
+        assert len(inside - kept) <= 1  # whole lines are counted, the cursor's own included
+    assert MAX_PREFIX_TOKENS == MAX_PROMPT_TOKENS
