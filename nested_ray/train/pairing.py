@@ -83,14 +83,15 @@ class RecordPool:
         self._max_staleness_steps = max_staleness_steps
         self._records: dict[str, deque[Record]] = {}
         self._newest_step: dict[str, int] = {}
+        """Where each teacher stands."""
         self.num_stale = 0
 
     def add(self, records: Iterable[Record]) -> None:
+        """Records as they arrived, oldest first."""
         for record in records:
             level = record.header.level
-            self._newest_step[level] = max(
-                self._newest_step.get(level, 0), record.header.weights_step
-            )
+            # The last one to arrive, not the highest: a teacher that restarts counts from its checkpoint.
+            self._newest_step[level] = record.header.weights_step
             self._records.setdefault(level, deque(maxlen=self._keep)).append(record)
         self._drop_stale()
 

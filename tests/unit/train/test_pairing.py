@@ -113,6 +113,17 @@ def test_staleness_is_measured_against_the_same_teacher():
     assert records.num_stale == 0
 
 
+def test_a_teacher_that_went_back_to_its_checkpoint_is_heard():
+    records = pool(record("syntax", "a", 500))
+    records.add([record("syntax", "b", 100), record("syntax", "c", 101)])
+    assert records.num_stale == 0
+    # What it said before, by better weights, comes first; then the newest of what it says now.
+    taken = [records.take(seen)[0].header.batch_id for seen in (set(), {"a"}, {"a", "c"})]
+    assert taken == ["a", "c", "b"]
+    records.add([record("syntax", "d", 111)])
+    assert records.num_stale == 1
+
+
 def test_the_pool_keeps_the_newest_records():
     records = pool(*[record("syntax", str(n), n) for n in range(5)], keep=2)
     assert records.take({"4"})[0].header.batch_id == "3"
