@@ -72,6 +72,8 @@ class LimitsConfig(Settings):
     """Largest `max_tokens`."""
     default_tokens: int = Field(default=64, ge=1)
     """`max_tokens` of a request that names none."""
+    max_total_tokens: int = Field(default=4096, ge=1)
+    """Largest product of prompts, `n` and `max_tokens` in one request; it must be done in `request_timeout_s`."""
     max_stops: int = Field(default=4, ge=1)
     max_stop_chars: int = Field(default=256, ge=1)
 
@@ -80,6 +82,10 @@ class LimitsConfig(Settings):
         if self.default_tokens > self.max_tokens:
             raise ValueError(
                 f"default_tokens {self.default_tokens} is above max_tokens {self.max_tokens}"
+            )
+        if self.max_tokens > self.max_total_tokens:
+            raise ValueError(
+                f"max_tokens {self.max_tokens} is above max_total_tokens {self.max_total_tokens}"
             )
         return self
 

@@ -17,6 +17,10 @@ T = TypeVar("T")
 Clock = Callable[[], float]
 
 
+class OutOfTime(LevelUnavailable):
+    """A level computed longer than the request has time for; that says nothing about the level."""
+
+
 class LevelCalls:
     """Asks the levels of one arm on behalf of one request."""
 
@@ -104,7 +108,7 @@ class LevelCalls:
         return scores
 
     async def stream(self, level: str, ask: Ask) -> AsyncGenerator[StreamPart]:
-        """The level's parts as they come; raises LevelUnavailable when the deadline passes."""
+        """The level's parts as they come; raises OutOfTime when the deadline passes."""
         parts = self._clients[level].stream(self.arm.version, ask.prompt, ask.params)
         started = self._clock()
         engine_ms = 0.0
@@ -152,7 +156,7 @@ class LevelCalls:
     def skip(self, level: str, error: Exception) -> None:
         """Remember that a level could not answer."""
         self.skipped[level] = str(error)
-        if isinstance(error, LevelUnavailable):
+        if isinstance(error, LevelUnavailable) and not isinstance(error, OutOfTime):
             self._breaker.failed((self.arm.version, level))
         self._failures.append(error)
 
@@ -163,7 +167,9 @@ class LevelCalls:
                 if isinstance(error, kind):
                     return error
         reasons = "; ".join(f"{level}: {reason}" for level, reason in self.skipped.items())
-        return LevelUnavailable(f"no level could answer ({reasons}); try again in a moment")
+        was_slow = any(isinstance(error, OutOfTime) for error in self._failures)
+        advice = "lower max_tokens or n, or try again" if was_slow else "try again in a moment"
+        return LevelUnavailable(f"no level could answer ({reasons}); {advice}")
 
     def _is_awake(self, level: str) -> bool:
         if self._breaker.allows((self.arm.version, level)):
@@ -183,7 +189,7 @@ class LevelCalls:
         try:
             return await asyncio.wait_for(call, left_s)
         except TimeoutError as exc:
-            raise LevelUnavailable(f"{level} did not answer within {left_s:.1f} s") from exc
+            raise OutOfTime(f"{level} did not answer within {left_s:.1f} s") from exc
 
     def _count(self, call_ms: float, engine_ms: float) -> None:
         engine_ms = min(engine_ms, call_ms)

@@ -130,6 +130,22 @@ def test_a_level_that_hangs_is_cancelled_and_skipped(route, levels):
     assert answer.latency.queue_ms >= 90  # a third of the deadline was its share
 
 
+def test_a_request_that_takes_too_long_leaves_the_levels_to_others(levels):
+    router = Router([arm()], levels, RoutingConfig(request_timeout_s=0.03), Verifier())
+
+    async def story() -> Answer:
+        for level in levels.values():
+            level.hangs = True
+        with pytest.raises(LevelUnavailable, match=r"did not answer within .* lower max_tokens"):
+            await router.answer(ask())
+        for level in levels.values():
+            level.hangs = False
+        return await router.answer(ask())
+
+    answer = asyncio.run(story())
+    assert (answer.level, answer.skipped) == ("syntax", {})
+
+
 @pytest.mark.parametrize(
     ("errors", "expected"),
     [

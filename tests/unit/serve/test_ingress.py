@@ -204,6 +204,11 @@ def test_every_error_of_the_tree_has_a_status():
     [
         ({"max_tokens": 5000}, "max_tokens", "5000 tokens asked for, at most 1024"),
         ({"n": 9}, "n", "9 choices asked for, at most 8"),
+        (
+            {"n": 8, "max_tokens": 1024, "prompt": ["x"] * 8},
+            "max_tokens",
+            "8 prompts x 8 choices x 1024 tokens are 65536 tokens asked for, at most 4096",
+        ),
         ({"stop": list("abcde")}, "stop", "5 stop strings asked for, at most 4"),
         ({"stop": ""}, "stop", "an empty string"),
         ({"prompt": []}, "prompt", "the list is empty"),
