@@ -15,7 +15,13 @@ from typing import Any, Literal
 
 from nested_ray.config.storage import StorageConfig
 from nested_ray.errors import StorageUnavailable
-from nested_ray.registry.addresses import S3Address, StorageAddresses
+from nested_ray.registry.addresses import (
+    S3Address,
+    StorageAddresses,
+    read_database_url,
+    read_endpoint_url,
+    read_redis_url,
+)
 from nested_ray.registry.processes import FileLock
 from nested_ray.registry.supervisor import Layout, open_log
 
@@ -36,8 +42,10 @@ def ensure_storage(
     """The addresses of the servers in `need`, started first where they are embedded.
 
     Embedded servers stay up while any process on this machine that called this is alive, or until
-    every call was answered by `release_storage`. Raises StorageUnavailable with the log to read.
+    every call was answered by `release_storage`. Raises StorageUnavailable with the log to read, and for
+    an address in `need` that cannot be one.
     """
+    _check_addresses(config, need)
     embedded = embedded_servers(config) & set(need)
     found: dict[str, str] = {}
     if embedded:
@@ -86,6 +94,16 @@ def embedded_servers(config: StorageConfig) -> set[ServerName]:
     if config.embedded_s3:
         missing.add("s3")
     return missing
+
+
+def _check_addresses(config: StorageConfig, need: Collection[ServerName]) -> None:
+    # Here, and not at the first use: the clients' own errors repeat the address with its password.
+    if "postgres" in need and config.database_url:
+        read_database_url(config.database_url)
+    if "redis" in need and config.redis_url:
+        read_redis_url(config.redis_url)
+    if "s3" in need and config.s3_endpoint_url:
+        read_endpoint_url(config.s3_endpoint_url)
 
 
 class Lease:

@@ -9,16 +9,25 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+
+from psycopg import pq
 
 from nested_ray.config.storage import StorageConfig
 from nested_ray.errors import StorageUnavailable
-from nested_ray.registry.addresses import without_password
+from nested_ray.registry.addresses import (
+    read_database_url,
+    read_endpoint_url,
+    read_redis_url,
+    without_password,
+)
 from nested_ray.registry.embedded import ALL_SERVERS, embedded_servers, supervisor_is_alive
 from nested_ray.registry.processes import FileLock, ProcessIdentity
 from nested_ray.registry.servers import build_servers
 from nested_ray.registry.service_user import service_user
 from nested_ray.registry.supervisor import Layout, Supervised
+
+Place = str | tuple[str, int]
+"""A Unix socket, or host and port."""
 
 
 def describe_storage(config: StorageConfig) -> list[dict[str, str]]:
@@ -108,26 +117,66 @@ def _external(name: str, address: str) -> dict[str, str]:
     if address == "AWS":
         return entry | {"state": "not checked"}
     try:
-        _knock(name, address)
-    except OSError as exc:
-        return entry | {"state": "down", "note": exc.strerror or str(exc)}
+        places = _PLACES[name](address)
+    except StorageUnavailable as exc:
+        return entry | {"state": "down", "note": str(exc)}
+    if not places:
+        return entry | {"state": "not checked"}
+    reasons = [reason for place in places if (reason := _knock(place)) is not None]
+    if len(reasons) == len(places):
+        return entry | {"state": "down", "note": reasons[-1]}
     return entry | {"state": "up"}
 
 
-def _knock(name: str, address: str) -> None:
-    """Connect to the server's socket; whether the password is right shows at first use."""
-    parts = urlsplit(address)
-    query = parse_qs(parts.query)
-    host = query["host"][0] if "host" in query else parts.hostname or "127.0.0.1"
-    port = parts.port or {"postgres": 5432, "redis": 6379}.get(name)
-    if port is None:
-        port = 443 if parts.scheme == "https" else 80
-    if host.startswith("/"):
-        with socket.socket(socket.AF_UNIX) as link:
-            link.settimeout(3.0)
-            link.connect(f"{host}/.s.PGSQL.{port}")
-    else:
-        socket.create_connection((host, port), timeout=3.0).close()
+def _postgres_places(address: str) -> list[Place]:
+    """Every server that may answer; none where libpq looks in a folder chosen when it was built."""
+    defaults = {
+        option.keyword.decode(): option.val.decode()
+        for option in pq.Conninfo.get_defaults()
+        if option.val
+    }
+    options = defaults | read_database_url(address)
+    hosts = (options.get("hostaddr") or options.get("host") or "").split(",")
+    ports = options.get("port", "5432").split(",")
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    return [
+        f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, int(port or 5432))
+        for host, port in zip(hosts, ports, strict=False)
+        if host
+    ]
+
+
+def _redis_places(address: str) -> list[Place]:
+    parts = read_redis_url(address)
+    if parts.scheme == "unix":
+        return [parts.path]
+    return [(parts.hostname or "localhost", parts.port or 6379)]
+
+
+def _s3_places(address: str) -> list[Place]:
+    parts = read_endpoint_url(address)
+    return [(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))]
+
+
+_PLACES = {"postgres": _postgres_places, "redis": _redis_places, "s3": _s3_places}
+
+
+def _knock(place: Place) -> str | None:
+    """Why the socket cannot be reached; whether the password is right shows at first use."""
+    try:
+        if isinstance(place, str):
+            with socket.socket(socket.AF_UNIX) as link:
+                link.settimeout(3.0)
+                link.connect(place)
+        else:
+            socket.create_connection(place, timeout=3.0).close()
+    except (
+        OSError,
+        OverflowError,
+        UnicodeError,
+    ) as exc:  # the last two: no such port, no such host name
+        return getattr(exc, "strerror", None) or str(exc)
+    return None
 
 
 def _within(timeout_s: float, condition: Any) -> bool:
