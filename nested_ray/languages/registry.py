@@ -17,20 +17,21 @@ _BY_EXTENSION = {ending: language for language in LANGUAGES for ending in langua
 _SHEBANG = re.compile(r"#!.*\b(python|oscript)")
 _GUESS_CHARS = 20_000
 
-# Words and marks that one language uses all the time and the other never in code.
+# Words and marks that one language uses all the time and the other never in code. Blanks before
+# them stay within the line: over line breaks, a page of empty lines would be read once per line.
 _BSL_SIGNS = re.compile(
-    r"(?i)^\s*(?:процедура|функция|конец\w+|если|иначе\w*|для|пока|попытка|исключение|возврат|"
+    r"(?i)^[ \t]*(?:процедура|функция|конец\w+|если|иначе\w*|для|пока|попытка|исключение|возврат|"
     r"перем|procedure|function|end(?:procedure|function|if|do|try)|elsif|var|&\w+|"
     r"#(?:область|если|region|if|использовать|use))\b"
-    r"|;[ \t]*(?://.*)?$|^\s*//|^\s*\||\b(?:новый|тогда|цикл|then)\b|<>",
+    r"|;[ \t]*(?://.*)?$|^[ \t]*//|^[ \t]*\||\b(?:новый|тогда|цикл|then)\b|<>",
     re.MULTILINE,
 )
 _PYTHON_SIGNS = re.compile(
-    r"^\s*(?:def|class|import|from|elif|except|with|async def|lambda|@\w+|return|raise|print\()"
-    r"|:[ \t]*(?:#.*)?$|^\s*#[ \t!]|\bself\b|\b(?:None|True|False)\b|\"\"\"|==|!=",
+    r"^[ \t]*(?:def|class|import|from|elif|except|with|async def|lambda|@\w+|return|raise|print\()"
+    r"|:[ \t]*(?:#.*)?$|^[ \t]*#[ \t!]|\bself\b|\b(?:None|True|False)\b|\"\"\"|==|!=",
     re.MULTILINE,
 )
-_CYRILLIC_NAME = re.compile(r"^\s*[А-Яа-яЁё_]\w*\s*(?:[.=(]|$)", re.MULTILINE)
+_CYRILLIC_NAME = re.compile(r"^[ \t]*[А-Яа-яЁё_]\w*[ \t]*(?:[.=(]|$)", re.MULTILINE)
 
 
 def get_language(name: str) -> Language:
@@ -53,6 +54,6 @@ def language_of(path: str, text: str = "") -> Language | None:
 
 def guess_language(text: str) -> Language:
     """The likelier of Python and BSL for a text without a path, such as a prompt."""
-    sample = text[-_GUESS_CHARS:]  # nearest to the cursor
+    sample = text[-_GUESS_CHARS:].replace("\r\n", "\n")  # nearest to the cursor
     bsl = len(_BSL_SIGNS.findall(sample)) + len(_CYRILLIC_NAME.findall(sample))
     return _BY_NAME["bsl" if bsl > len(_PYTHON_SIGNS.findall(sample)) else "python"]

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from nested_ray.languages import LANGUAGES, get_language, guess_language, language_of
@@ -59,3 +61,27 @@ def test_python_is_guessed(text: str) -> None:
 )
 def test_bsl_is_guessed(text: str) -> None:
     assert guess_language(text).name == "bsl"
+
+
+@pytest.mark.parametrize("text", ["Сумма\r\nИтог\r\n", "\n\n  \n\tСумма"])
+def test_signs_are_found_behind_any_line_end(text: str) -> None:
+    assert guess_language(text).name == "bsl"
+
+
+@pytest.mark.parametrize(
+    "unit", ["\n", " ", "\t\n", "\r\n", ";", "; ", ":\t", "_", "@a ", "//", "#! "]
+)
+def test_guessing_costs_about_the_same_per_character(unit: str) -> None:
+    """Twenty times the text, up to what is looked at, costs about twenty times the time."""
+    short, long = (_guessing_time(unit * (size // len(unit))) for size in (1_000, 20_000))
+    assert long < 100 * short  # 400 times where every repeat looks at all that follow
+    assert _guessing_time(unit * 200_000) < 10 * long
+
+
+def _guessing_time(text: str) -> float:
+    def once() -> float:
+        start = time.perf_counter()
+        guess_language(text)
+        return time.perf_counter() - start
+
+    return min(once() for _ in range(5))
