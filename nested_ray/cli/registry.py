@@ -122,7 +122,10 @@ def verify(
     elif problems:
         lines = [(p.label, p.path, p.problem, p.sha256[:12]) for p in problems]
         _print_table("Damaged files", ("version", "file", "problem", "sha256"), lines)
-        typer.echo("Publish the training runs of these versions again to repair them.")
+        typer.echo(
+            "These versions cannot be served. Point their aliases at others with `nested-ray registry "
+            "rollback NEST` or `promote NEST@VERSION`, or train the nest again."
+        )
     else:
         typer.echo("Every file of every version is stored and intact.")
     if problems:

@@ -26,10 +26,6 @@ class Batch:
     target_ids: Tensor
     """(B, W) int64: window token j, or -100 where padded. Equal at every level."""
 
-    @property
-    def num_targets(self) -> int:
-        return int((self.target_ids != IGNORED).sum())
-
 
 def load_batch(
     dataset: Dataset, *, seed: int, batch_id: str, batch_size: int, pad_id: int

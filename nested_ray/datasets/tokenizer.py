@@ -29,7 +29,10 @@ SPECIAL_TOKENS = (
 MAX_TOKEN_ID = 65_535
 
 MAX_CACHED_LINES = 100_000
-"""About 30 MB; when full, the cache starts anew."""
+"""About 30 MB of ordinary code; when full, the cache starts anew."""
+
+MAX_CACHED_CHARS = 500
+"""Longer lines are encoded again each time: the lines are a caller's, and the cache is bounded."""
 
 PIECES = (
     r"\n[ \t]*"  # a line break with the next line's indentation: "\n" only opens a token
@@ -153,6 +156,8 @@ class NestTokenizer:
         return joined[len(joined) - min(len(joined), max_tokens) :]
 
     def _encode_line(self, line: str) -> list[int]:
+        if len(line) > MAX_CACHED_CHARS:
+            return self.encode(line)
         ids = self._lines.get(line)
         if ids is None:
             if len(self._lines) >= MAX_CACHED_LINES:

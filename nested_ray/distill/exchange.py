@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -24,21 +24,19 @@ class RecordHeader:
     head_k: int
     tail_samples: int
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class ExchangeReport:
-    """What went through the exchange; counts of records."""
+    """What went through the exchange since it started; counts of records."""
 
-    published: dict[str, int]
+    published: dict[str, int] = field(default_factory=dict)
     """By teacher."""
-    delivered: dict[str, int]
-    """By reader."""
-    dropped: dict[str, int]
-    """By teacher: fell out of the bounded mailbox."""
-    bytes_per_token: float
+    delivered: dict[str, int] = field(default_factory=dict)
+    """By reader: announced to its workers, whether they took it or not."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """By teacher: made room for newer ones in the bounded mailbox."""
+    bytes_per_token: float = 0.0
+    """Measured on what was published."""
 
 
 class Exchange(Protocol):
@@ -51,5 +49,3 @@ class Exchange(Protocol):
     def unread(self, reader: str, after: int) -> Sequence[tuple[int, RecordHeader, bytes]]:
         """Peers' records with a sequence number above `after`, oldest first; empty when there are none."""
         ...
-
-    def report(self) -> ExchangeReport: ...

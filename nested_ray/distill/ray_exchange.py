@@ -59,6 +59,15 @@ def start_exchange(name: str, namespace: str, keep: int) -> Any:
     return actor.options(name=name, namespace=namespace).remote(keep)
 
 
+def read_report(actor: Any, timeout_s: float = 10.0) -> ExchangeReport:
+    """The actor's counts since it last started; empty when it does not answer."""
+    try:
+        return ray.get(actor.report.remote(), timeout=timeout_s)
+    except RayError as exc:
+        logger.warning("the exchange does not say what it did: %s", exc)
+        return ExchangeReport()
+
+
 class RayExchange:
     """One worker's end of the exchange. `publish` and `unread` only touch local queues.
 
@@ -104,13 +113,6 @@ class RayExchange:
         """What has arrived for this client's reader so far."""
         with self._lock:
             return [record for record in self._received if record[0] > after]
-
-    def report(self) -> ExchangeReport:
-        """The actor's counts; empty when it does not answer."""
-        try:
-            return ray.get(self._get_actor().report.remote(), timeout=self._timeout_s)
-        except (RayError, ValueError):
-            return ExchangeReport({}, {}, {}, 0.0)
 
     def undelivered(self) -> Undelivered:
         with self._lock:

@@ -60,6 +60,8 @@ class PromptEncoder:
         self._budgets = budgets
         self._window_tokens = window_tokens
         self.max_prompt_tokens = max_prompt_tokens
+        # A token has no more characters than bytes, so longer texts are refused unread.
+        self._max_prompt_chars = max_prompt_tokens * int(tokenizer.token_sizes.max())
         # Levels keep what they read of a file for the next place in it: one place at a time.
         self._reading = Lock()
 
@@ -74,6 +76,7 @@ class PromptEncoder:
         At least half of the window is kept for the prompt, however long the answer may become.
         Raises PromptTooLong above `max_prompt_tokens`.
         """
+        self._refuse_by_length(prompt)
         prefix_ids, suffix_ids = self._encode_text(prompt)
         num_tokens = len(prefix_ids) + len(suffix_ids)
         if num_tokens > self.max_prompt_tokens:
@@ -94,6 +97,16 @@ class PromptEncoder:
             return None
         prefix_ids = [*encoded.prefix_ids, *written_ids]
         return self._place(encoded.prompt, prefix_ids, [], b"", self._window_tokens // 2)
+
+    def _refuse_by_length(self, prompt: Prompt) -> None:
+        # As the tokenizer will see it: a line break counts once, however it is written.
+        num_chars = sum(len(text) - text.count("\r\n") for text in (prompt.prefix, prompt.suffix))
+        if num_chars > self._max_prompt_chars:
+            raise PromptTooLong(
+                f"the prompt has {num_chars:,} characters, which is more than "
+                f"{self.max_prompt_tokens:,} tokens, all that this engine takes; send less of the "
+                "text around the cursor"
+            )
 
     def _encode_text(self, prompt: Prompt) -> tuple[list[int], list[int]]:
         prefix = clean(prompt.prefix)

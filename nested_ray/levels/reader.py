@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from nested_ray.languages.base import Language, Reference
 from nested_ray.levels.base import Place
@@ -17,10 +17,11 @@ MAX_TAIL_CHARS = 3_000
 FindLanguage = Callable[[str], Language | None]
 """The language module of a name; None when there is none."""
 
-MAX_CACHED_PIECES = 4_000
+MAX_CACHED_CHARS = 4_000_000
 """A server answers for many files in turn, and an edit changes one piece of one of them."""
 
-DOTTED_NAME = re.compile(r"((?:\w+\.)*)([^\W\d]\w*)([ \t]*\()?")
+DOTTED_NAME = re.compile(r"(?<!\w)((?:[^\W\d]\w*\.)*)([^\W\d]\w*)([ \t]*\()?")
+"""A name begins where no word goes on: otherwise every digit of a long number would be a start."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,28 @@ def names_in_line(line: str) -> list[Reference]:
     ]
 
 
+class PieceCache:
+    """Outlines of finished pieces, those read last, of at most `max_chars` of text together."""
+
+    def __init__(self, max_chars: int) -> None:
+        self._max_chars = max_chars
+        self._pieces: OrderedDict[tuple[str, str | None, str], Piece] = OrderedDict()
+        self.num_chars = 0
+
+    def read(self, text: str, indent: str | None, language: Language) -> Piece:
+        """`read_piece`, or what it gave before."""
+        key = text, indent, language.name
+        if key in self._pieces:
+            self._pieces.move_to_end(key)
+            return self._pieces[key]
+        piece = self._pieces[key] = read_piece(text, indent, language)
+        self.num_chars += len(text)
+        while self.num_chars > self._max_chars:
+            (oldest, _, _), _ = self._pieces.popitem(last=False)
+            self.num_chars -= len(oldest)
+        return piece
+
+
 class FileReader:
     """Reads the text before a place; cheap when the next place lies further on in the same file.
 
@@ -94,7 +117,7 @@ class FileReader:
 
     def __init__(self, find_language: FindLanguage) -> None:
         self._find_language = find_language
-        self._read_piece = lru_cache(MAX_CACHED_PIECES)(read_piece)
+        self._cache = PieceCache(MAX_CACHED_CHARS)
         self._before, self._language = "", ""
         self._pieces: tuple[Piece, ...] = ()
         self._tail = FILE_START
@@ -120,7 +143,7 @@ class FileReader:
             start, pieces = FILE_START, []
         for following in piece_starts(before, place.language, start):
             text = before[start.offset : following.offset]
-            pieces.append(self._read_piece(text, start.indent, language))
+            pieces.append(self._cache.read(text, start.indent, language))
             start = following
         self._before, self._language = before, place.language
         self._pieces, self._tail = tuple(pieces), start

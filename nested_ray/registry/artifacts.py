@@ -42,6 +42,10 @@ _ABSENT_CODES = {"404", "NoSuchKey", "NotFound"}
 class Artifacts(Protocol):
     """Where the files of nest versions lie."""
 
+    def check(self) -> None:
+        """Make sure that files can be stored. Raises StorageUnavailable."""
+        ...
+
     def put(self, sha256: str, path: Path) -> None:
         """Store the file unless its bytes are there already; returns when they are known to be right.
 
@@ -76,6 +80,9 @@ class S3Artifacts:
         self._wait_s = wait_s
         self._found: S3Address | None = None
         self._client: Any = None
+
+    def check(self) -> None:
+        self._retry(lambda client: _create_bucket(client, self._address.bucket))
 
     def put(self, sha256: str, path: Path) -> None:
         size_bytes = path.stat().st_size
@@ -233,22 +240,10 @@ class S3Artifacts:
     def _connect(self) -> Any:
         if self._client is None:
             self._found = address = self._find_address()
-            client = boto3.Session().client(
-                "s3",
-                endpoint_url=address.endpoint_url,
-                aws_access_key_id=address.access_key,
-                aws_secret_access_key=address.secret_key,
-                # The embedded server takes any region; elsewhere boto3's own variables decide.
-                region_name="us-east-1" if address.access_key else None,
-                config=botocore.config.Config(
-                    connect_timeout=3,
-                    read_timeout=60,
-                    retries={"total_max_attempts": 1},
-                    request_checksum_calculation="when_required",
-                    response_checksum_validation="when_required",
-                    s3={"addressing_style": "path" if address.endpoint_url else "auto"},
-                ),
-            )
+            try:
+                client = _open_client(address)
+            except ValueError as exc:  # such as a host name with an underscore
+                raise self._unavailable(str(exc)) from exc
             _create_bucket(client, address.bucket)
             self._client = client
         return self._client
@@ -286,6 +281,25 @@ class _Exists(Exception): ...
 
 
 class _BadDigest(Exception): ...
+
+
+def _open_client(address: S3Address) -> Any:
+    return boto3.Session().client(
+        "s3",
+        endpoint_url=address.endpoint_url,
+        aws_access_key_id=address.access_key,
+        aws_secret_access_key=address.secret_key,
+        # The embedded server takes any region; elsewhere boto3's own variables decide.
+        region_name="us-east-1" if address.access_key else None,
+        config=botocore.config.Config(
+            connect_timeout=3,
+            read_timeout=60,
+            retries={"total_max_attempts": 1},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            s3={"addressing_style": "path" if address.endpoint_url else "auto"},
+        ),
+    )
 
 
 def _create_bucket(client: Any, bucket: str) -> None:

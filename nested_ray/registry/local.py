@@ -80,8 +80,9 @@ class NestCache:
             aside.replace(blob)
         except DigestMismatch as exc:
             raise DigestMismatch(
-                f"{version.label} cannot be fetched: {file.path} is damaged in the store ({exc}); run "
-                "`nested-ray registry verify` and publish its training run again"
+                f"{version.label} cannot be fetched: {file.path} is damaged in the store ({exc}); point the "
+                f"alias at another version with `nested-ray registry rollback {version.nest}` or "
+                f"`nested-ray registry promote {version.nest}@VERSION`, or train the nest again"
             ) from exc
         finally:
             aside.unlink(missing_ok=True)

@@ -35,6 +35,7 @@ T = TypeVar("T")
 Row = DictRow
 Connection = psycopg.Connection[Row]
 _CONNECT = {"connect_timeout": 3, "tcp_user_timeout": 10_000, "row_factory": dict_row}
+_MAX_VERSION = 2**31 - 1  # integer in the schema
 _PASSING = ("starting up", "shutting down", "recovery", "too many", "not yet accepting")
 
 
@@ -74,6 +75,8 @@ class PostgresCatalog:
         return self._transact(lambda rows: _finish_publish(rows, run_id, token, published_by))
 
     def find_version(self, nest: str, version: int) -> NestVersion | None:
+        if version > _MAX_VERSION:
+            return None
         rows = self._read("find_versions", nest=nest, version=version)
         return _version_from_row(rows[0]) if rows else None
 

@@ -75,8 +75,9 @@ class Registry:
         """Upload a training run's files and make them the next version of their nest.
 
         A crash at any point leaves the old state or the new one; publishing the run again finishes the
-        job or returns the version it became. Raises RegistryError for a path or format that is not
-        accepted, DigestMismatch when a file changes meanwhile.
+        job, or returns the version it became and stores those of its files again that the store has lost
+        or damaged. Raises RegistryError for a path or format that is not accepted, DigestMismatch when a
+        file changes meanwhile.
         """
         sources = _sources(draft)
         request = PublishRequest(
@@ -92,7 +93,9 @@ class Registry:
         number = self.catalog.begin_publish(request, token=token, lease_s=LEASE_S)
         if number is not None:
             logger.info("run %s is published already, as %s@%d", draft.run_id, draft.nest, number)
-            return self._version(draft.nest, number)
+            version = self._version(draft.nest, number)
+            self._restore(version, sources)
+            return version
         for file, path in sources.items():
             self.artifacts.put(file.sha256, path)
             self.catalog.renew_lease(draft.run_id, token=token, lease_s=LEASE_S)
@@ -213,6 +216,14 @@ class Registry:
         objects = self.catalog.delete_unreferenced(grace_s, self.artifacts.delete)
         return Collected(publishes, objects, self.artifacts.abort_uploads(grace_s))
 
+    def check(self) -> None:
+        """Ask the catalog and the store once, so that a wrong address shows before work begins.
+
+        Starts an embedded S3 and makes the bucket. Raises StorageUnavailable.
+        """
+        self.list_nests()
+        self.artifacts.check()
+
     def close(self) -> None:
         self.catalog.close()
         self.artifacts.close()
@@ -223,6 +234,12 @@ class Registry:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _restore(self, version: NestVersion, sources: dict[FileRecord, Path]) -> None:
+        # Only what the version is made of: a file that changed since would be nobody's.
+        for file in version.files:
+            if (path := sources.get(file)) is not None:
+                self.artifacts.put(file.sha256, path)
 
     def _version(self, nest: str, number: int) -> NestVersion:
         version = self.catalog.find_version(nest, number)

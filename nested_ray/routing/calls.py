@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from typing import TypeVar
 
 from nested_ray.errors import InferenceError, LevelUnavailable, Overloaded, PromptTooLong
@@ -83,7 +91,7 @@ class LevelCalls:
             )
             for level in levels
         )
-        found = zip(levels, await asyncio.gather(*calls), strict=True)
+        found = zip(levels, await all_of(calls), strict=True)
         answers = {level: answer for level, answer in found if answer is not None}
         for level, answer in answers.items():
             self.took_part(level, answer.usage)
@@ -102,7 +110,7 @@ class LevelCalls:
             )
             for level in levels
         )
-        found = zip(levels, await asyncio.gather(*calls), strict=True)
+        found = zip(levels, await all_of(calls), strict=True)
         scores = {level: row for level, row in found if row is not None}
         self._count(self._ms_since(started), self._ms_since(started))
         return scores
@@ -161,11 +169,10 @@ class LevelCalls:
         self._failures.append(error)
 
     def nobody_answered(self) -> Exception:
-        """The error of a request that no level answered: the caller's fault first, then load, then ours."""
-        for kind in (PromptTooLong, Overloaded):
-            for error in self._failures:
-                if isinstance(error, kind):
-                    return error
+        """The error of a request that no level answered: load first, then ours."""
+        for error in self._failures:
+            if isinstance(error, Overloaded):
+                return error
         reasons = "; ".join(f"{level}: {reason}" for level, reason in self.skipped.items())
         was_slow = any(isinstance(error, OutOfTime) for error in self._failures)
         advice = "lower max_tokens or n, or try again" if was_slow else "try again in a moment"
@@ -180,6 +187,8 @@ class LevelCalls:
     async def _bounded(self, level: str, call: Awaitable[T], share: float) -> T | None:
         try:
             return await self._in_time(level, call, share)
+        except PromptTooLong:
+            raise  # the limit is the nest's: no other level takes more
         except (InferenceError, Overloaded) as error:
             self.skip(level, error)
             return None
@@ -198,3 +207,13 @@ class LevelCalls:
 
     def _ms_since(self, started: float) -> float:
         return (self._clock() - started) * 1000
+
+
+async def all_of(calls: Iterable[Awaitable[T]]) -> list[T]:
+    """All results; the first failure ends the other calls."""
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()

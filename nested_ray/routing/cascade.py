@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from nested_ray.config.routing import RoutingConfig
-from nested_ray.errors import InferenceError, ModelNotFound, Overloaded
+from nested_ray.errors import InferenceError, ModelNotFound, Overloaded, PromptTooLong
 from nested_ray.inference.ensemble import choose_candidate
 from nested_ray.routing.base import Answer, Ask, Choice, LevelAnswer, LevelClient, StreamPart
 from nested_ray.routing.breaker import Breaker
@@ -44,8 +44,8 @@ class Router:
     async def answer(self, ask: Ask) -> Answer:
         """Answer one prompt.
 
-        Raises ModelNotFound or InvalidRequest for what cannot be routed, and PromptTooLong,
-        Overloaded or LevelUnavailable when no level could answer.
+        Raises ModelNotFound or InvalidRequest for what cannot be routed, PromptTooLong from the first
+        level that is asked, and Overloaded or LevelUnavailable when no level could answer.
         """
         calls = self._start(ask)
         route = choose_route(ask, calls.arm, self.config)
@@ -121,7 +121,8 @@ class Router:
 
     async def _ensemble(self, route: Route, ask: Ask, calls: LevelCalls) -> Answer:
         """Every level proposes, every level judges every proposal, weights decide."""
-        found = await calls.generate_all(calls.awake(route.levels), ask)
+        weights = weights_among(route.levels, ensemble_weights(calls.arm, self.config))
+        found = await calls.generate_all(calls.awake(list(weights)), ask)
         if not found:
             raise calls.nobody_answered()
         proposals = [
@@ -131,8 +132,7 @@ class Router:
         ]
         candidates = drop_broken(one_of_each_text(proposals))
         texts = [choice.completion.text for choice in candidates]
-        weights = weights_among(list(found), ensemble_weights(calls.arm, self.config))
-        scores = await calls.score_all(list(weights), ask, texts)
+        scores = await calls.score_all(list(found), ask, texts)
         if not scores:
             raise calls.nobody_answered()
         decision = choose_candidate(scores, weights)
@@ -158,7 +158,7 @@ class Router:
                         collected.add(part)
                         yield part
             except (InferenceError, Overloaded) as error:
-                if not collected.is_empty:
+                if not collected.is_empty or isinstance(error, PromptTooLong):
                     raise
                 calls.skip(level, error)
                 continue

@@ -7,7 +7,6 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from nested_ray.api.native import (
     Health,
@@ -21,6 +20,7 @@ from nested_ray.api.openai import Completion, CompletionRequest, Model, ModelLis
 from nested_ray.config.serve import ServeConfig
 from nested_ray.errors import ModelNotFound, NestedRayError
 from nested_ray.routing.base import Answer, Ask
+from nested_ray.routing.calls import all_of
 from nested_ray.routing.cascade import Router
 from nested_ray.routing.policy import AUTO, known_tasks, model_names
 from nested_ray.serve.auth import ApiKeys
@@ -33,7 +33,6 @@ from nested_ray.serve.wire import (
     infer_body,
 )
 
-T = TypeVar("T")
 Probe = Callable[[], Awaitable[None]]
 """Raises when a level cannot answer."""
 PROBE_TIMEOUT_S = 3.0
@@ -152,16 +151,6 @@ async def probed(probe: Probe) -> LevelHealth:
     except NestedRayError as exc:
         return LevelHealth(status="unavailable", detail=str(exc))
     return LevelHealth(status="ok")
-
-
-async def all_of(calls: Sequence[Awaitable[T]]) -> list[T]:
-    """All results; the first failure ends the other calls."""
-    tasks = [asyncio.ensure_future(call) for call in calls]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 def new_id(kind: str) -> str:

@@ -19,8 +19,8 @@ from ray.exceptions import RayError
 from nested_ray.checkpoints import read_manifest
 from nested_ray.checkpoints.store import MODEL_FILES, SHARED_MANIFEST
 from nested_ray.config.train import TrainConfig
-from nested_ray.distill.ray_exchange import start_exchange
-from nested_ray.distill.targets import record_dtype
+from nested_ray.distill.exchange import ExchangeReport
+from nested_ray.distill.ray_exchange import read_report, start_exchange
 from nested_ray.errors import LevelFailed
 from nested_ray.train.board import start_board
 from nested_ray.train.job import level_jobs
@@ -62,8 +62,8 @@ class FitReport:
     """What the levels learned, and what they told each other."""
 
     levels: dict[str, LevelFit]
-    bytes_per_token: float
-    """Size of soft targets on the wire; 0 in a run without exchange."""
+    exchange: ExchangeReport
+    """What went through the exchange of the last attempt; empty in a run without one."""
     seconds: float
 
 
@@ -89,7 +89,7 @@ def fit_levels(
     """
     started = time.monotonic()
     _prepare_environment()
-    with _shared_actors(config, solo) as (exchange_name, board_name, board):
+    with _shared_actors(config, solo) as actors:
         jobs = level_jobs(
             config,
             dataset_dirs={name: str(Path(path).resolve()) for name, path in datasets.items()},
@@ -97,20 +97,16 @@ def fit_levels(
             vocab_size=vocab_size,
             pad_id=pad_id,
             placement_timeout_s=placement_timeout_s,
-            exchange_actor=exchange_name,
-            board_actor=board_name,
+            exchange_actor=actors.exchange_name,
+            board_actor=actors.board_name,
             namespace=NAMESPACE,
         )
         runs = level_runs(config, jobs, Path(run_dir).resolve() / "ray")
-        _run_all(runs, board, placement_timeout_s, on_progress)
+        _run_all(runs, actors.board, placement_timeout_s, on_progress)
+        exchange = read_report(actors.exchange) if actors.exchange else ExchangeReport()
     _raise_failures(runs)
     levels = {run.job.level.name: _level_fit(run, Path(run_dir)) for run in runs}
-    record = record_dtype(config.distill.head_k, config.distill.tail_samples)
-    return FitReport(
-        levels=levels,
-        bytes_per_token=record.itemsize if any(f.targets_published for f in levels.values()) else 0,
-        seconds=time.monotonic() - started,
-    )
+    return FitReport(levels, exchange, seconds=time.monotonic() - started)
 
 
 def _prepare_environment() -> None:
@@ -120,9 +116,19 @@ def _prepare_environment() -> None:
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
 
 
+@dataclass(frozen=True)
+class _Actors:
+    """Board and exchange: workers find them by name; no exchange in a solo run."""
+
+    board_name: str
+    board: Any
+    exchange_name: str | None
+    exchange: Any
+
+
 @contextmanager
-def _shared_actors(config: TrainConfig, solo: bool) -> Iterator[tuple[str | None, str, Any]]:
-    """Names of exchange and board, and the board's handle; both end with the block."""
+def _shared_actors(config: TrainConfig, solo: bool) -> Iterator[_Actors]:
+    """Both end with the block."""
     suffix = uuid.uuid4().hex[:8]
     exchange_name = None if solo or not config.distill.enabled else f"exchange-{suffix}"
     board_name = f"board-{suffix}"
@@ -130,13 +136,13 @@ def _shared_actors(config: TrainConfig, solo: bool) -> Iterator[tuple[str | None
         LevelPlan(level.name, level.budget.num_workers, level.budget.max_steps)
         for level in config.levels
     ]
-    actors = [start_board(board_name, NAMESPACE, plans)]
+    board, exchange = start_board(board_name, NAMESPACE, plans), None
     if exchange_name is not None:
-        actors.append(start_exchange(exchange_name, NAMESPACE, config.distill.keep_records))
+        exchange = start_exchange(exchange_name, NAMESPACE, config.distill.keep_records)
     try:
-        yield exchange_name, board_name, actors[0]
+        yield _Actors(board_name, board, exchange_name, exchange)
     finally:
-        for actor in actors:
+        for actor in filter(None, (board, exchange)):
             ray.kill(actor)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
+from nested_ray.distill.exchange import ExchangeReport
 from nested_ray.train.fit import FitReport, LevelFit
 
 
@@ -19,9 +20,7 @@ def level_metrics(level: LevelFit) -> dict[str, float]:
 
 def fit_table(fit: FitReport) -> Table:
     """What each level learned from, and what the levels told each other."""
-    table = Table(
-        title=f"training; soft targets take {fit.bytes_per_token:.0f} bytes a token", padding=(0, 0)
-    )
+    table = Table(title="training", caption=exchange_sentence(fit.exchange), padding=(0, 0))
     table.add_column("level", no_wrap=True)
     for heading in ("steps", "tokens", "tok/s", "loss", "sent", "used", "old", "lost", "dropped"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -47,6 +46,20 @@ def fit_table(fit: FitReport) -> Table:
     return table
 
 
+def exchange_sentence(exchange: ExchangeReport) -> str | None:
+    """What went through the exchange; None when nothing did."""
+    if not exchange.published:
+        return None
+    published, delivered, dropped = (
+        sum(counts.values())
+        for counts in (exchange.published, exchange.delivered, exchange.dropped)
+    )
+    return (
+        f"exchange: {published:,} records of {exchange.bytes_per_token:.0f} bytes a token, "
+        f"delivered {delivered:,} times, {dropped:,} made room for newer ones"
+    )
+
+
 def fit_to_dict(fit: FitReport) -> dict[str, Any]:
     values = asdict(fit)
     for level in values["levels"].values():
@@ -59,4 +72,4 @@ def fit_from_dict(values: dict[str, Any]) -> FitReport:
         name: LevelFit(**{**facts, "model_dir": Path(facts["model_dir"])})
         for name, facts in values["levels"].items()
     }
-    return FitReport(levels, values["bytes_per_token"], values["seconds"])
+    return FitReport(levels, ExchangeReport(**values["exchange"]), values["seconds"])

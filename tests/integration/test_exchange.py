@@ -6,9 +6,9 @@ import time
 import pytest
 import ray
 
-from nested_ray.distill.exchange import RecordHeader
+from nested_ray.distill.exchange import ExchangeReport, RecordHeader
 from nested_ray.distill.mailbox import InMemoryExchange
-from nested_ray.distill.ray_exchange import RayExchange, start_exchange
+from nested_ray.distill.ray_exchange import RayExchange, read_report, start_exchange
 
 NAMESPACE = "test-exchange"
 
@@ -47,6 +47,9 @@ class RayWorld:
             self.clients[level] = RayExchange(self.name, NAMESPACE, level, **settings)
         return self.clients[level]
 
+    def report(self):
+        return read_report(self.actor)
+
     def close(self):
         for client in self.clients.values():
             client.close()
@@ -59,6 +62,9 @@ class MemoryWorld:
 
     def client(self, level):
         return self.exchange
+
+    def report(self):
+        return self.exchange.report()
 
     def close(self):
         pass
@@ -92,12 +98,12 @@ def eventually(look, timeout_s=30.0):
     return found
 
 
-def publish_all(client, level, numbers):
+def publish_all(world, level, numbers):
     """One after the other, each after the one before has arrived."""
     for number in numbers:
-        before = client.report().published.get(level, 0)
-        client.publish(header(level, number), bytes([number]) * 200)
-        assert eventually(lambda b=before: client.report().published.get(level, 0) > b)
+        before = world.report().published.get(level, 0)
+        world.client(level).publish(header(level, number), bytes([number]) * 200)
+        assert eventually(lambda b=before: world.report().published.get(level, 0) > b)
 
 
 def read(client, reader, after, count):
@@ -107,7 +113,7 @@ def read(client, reader, after, count):
 
 
 def test_a_peer_reads_what_was_published_in_order_with_rising_numbers(world):
-    publish_all(world.client("syntax"), "syntax", [1, 2, 3])
+    publish_all(world, "syntax", [1, 2, 3])
     records = read(world.client("semantics"), "semantics", 0, 3)
     assert [h.batch_id for _, h, _ in records] == ["syntax/0/1", "syntax/0/2", "syntax/0/3"]
     assert [payload for _, _, payload in records] == [bytes([n]) * 200 for n in (1, 2, 3)]
@@ -117,18 +123,18 @@ def test_a_peer_reads_what_was_published_in_order_with_rising_numbers(world):
 
 
 def test_a_level_does_not_read_itself(world):
-    publish_all(world.client("syntax"), "syntax", [1])
-    publish_all(world.client("semantics"), "semantics", [2])
+    publish_all(world, "syntax", [1])
+    publish_all(world, "semantics", [2])
     records = read(world.client("syntax"), "syntax", 0, 1)
     assert [h.level for _, h, _ in records] == ["semantics"]
 
 
 def test_only_what_is_new_is_unread(world):
-    publish_all(world.client("syntax"), "syntax", [1, 2])
+    publish_all(world, "syntax", [1, 2])
     reader = world.client("semantics")
     last = read(reader, "semantics", 0, 2)[-1][0]
     assert list(reader.unread("semantics", last)) == []
-    publish_all(world.client("syntax"), "syntax", [3])
+    publish_all(world, "syntax", [3])
     assert [h.weights_step for _, h, _ in read(reader, "semantics", last, 1)] == [3]
 
 
@@ -137,11 +143,10 @@ def test_an_empty_exchange_answers_at_once(world):
 
 
 def test_the_newest_records_are_kept_and_the_dropped_ones_counted(world):
-    client = world.client("syntax")
-    publish_all(client, "syntax", range(6))
+    publish_all(world, "syntax", range(6))
     records = read(world.client("semantics"), "semantics", 0, 4)
     assert [h.weights_step for _, h, _ in records] == [2, 3, 4, 5]
-    report = client.report()
+    report = world.report()
     assert (report.published, report.dropped) == ({"syntax": 6}, {"syntax": 2})
     assert report.delivered["semantics"] >= 4
     assert report.bytes_per_token == 100
@@ -149,12 +154,12 @@ def test_the_newest_records_are_kept_and_the_dropped_ones_counted(world):
 
 def test_a_restarted_actor_is_empty_and_the_clients_go_on(ray_world):
     writer, reader = ray_world.client("syntax"), ray_world.client("semantics")
-    publish_all(writer, "syntax", [1, 2])
+    publish_all(ray_world, "syntax", [1, 2])
     last = read(reader, "semantics", 0, 2)[-1][0]
     ray.kill(ray_world.actor, no_restart=False)
-    assert eventually(lambda: writer.report().published == {})
+    assert eventually(lambda: ray_world.report().published == {})
     arrived = eventually(
-        lambda: writer.publish(header("syntax", 9), b"x" * 200) or writer.report().published
+        lambda: writer.publish(header("syntax", 9), b"x" * 200) or ray_world.report().published
     )
     assert arrived["syntax"] >= 1
     records = read(reader, "semantics", last, 1)
@@ -167,13 +172,12 @@ def test_without_an_actor_nothing_is_raised_and_nothing_waits(cluster):
     for number in range(5):
         client.publish(header("syntax", number), b"x")
     assert list(client.unread("syntax", 0)) == []
-    assert client.report().published == {}
     assert client.undelivered().dropped == 3  # two may be under way
     client.close()
 
 
 def test_records_that_a_rank_does_not_take_are_not_fetched(ray_world):
-    publish_all(ray_world.client("syntax"), "syntax", [1, 2, 3])
+    publish_all(ray_world, "syntax", [1, 2, 3])
     reader = ray_world.client("semantics", accepts=lambda h: h.weights_step == 2)
     assert [h.weights_step for _, h, _ in read(reader, "semantics", 0, 1)] == [2]
 
@@ -182,4 +186,11 @@ def test_closing_sends_what_is_queued(ray_world):
     client = ray_world.client("syntax", poll_s=60.0)
     client.publish(header("syntax", 1), b"x" * 200)
     client.close()
-    assert client.report().published == {"syntax": 1}
+    assert ray_world.report().published == {"syntax": 1}
+
+
+def test_an_exchange_that_is_gone_has_an_empty_report(cluster):
+    world = RayWorld(keep=4)
+    publish_all(world, "syntax", [1])
+    world.close()
+    assert world.report() == ExchangeReport()

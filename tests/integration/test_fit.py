@@ -114,7 +114,15 @@ def test_three_levels_learn_from_each_other_though_the_exchange_dies(cluster, da
 
     report = fit(config(max_steps=160), datasets, tmp_path, on_progress=kill_once)
     assert killed
-    assert report.bytes_per_token == 100
+    assert report.exchange.bytes_per_token == 100
+    assert (
+        0
+        < sum(report.exchange.published.values())
+        < sum(  # counted since it came back
+            level.targets_published for level in report.levels.values()
+        )
+    )
+    assert set(report.exchange.delivered) == set(NAMES)
     for name in NAMES:
         level = report.levels[name]
         assert level.steps == 160

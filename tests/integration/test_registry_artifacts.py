@@ -87,6 +87,19 @@ def test_damaged_object_is_found_and_replaced(
     assert artifacts.find_problem(digest, len(content), read=True) is None
 
 
+def test_check_makes_a_bucket_that_is_missing(
+    artifacts: S3Artifacts, plain: Any, address: S3Address
+) -> None:
+    fresh = replace(address, bucket="checked-bucket")
+    store = S3Artifacts(lambda: fresh)
+    store.check()
+    assert fresh.bucket in {bucket["Name"] for bucket in plain.list_buckets()["Buckets"]}
+    plain.delete_bucket(Bucket=fresh.bucket)
+    store.check()
+    assert fresh.bucket in {bucket["Name"] for bucket in plain.list_buckets()["Buckets"]}
+    store.close()
+
+
 def test_racing_puts_of_one_object_all_end_well(
     artifacts: S3Artifacts, plain: Any, address: S3Address, tmp_path: Path
 ) -> None:

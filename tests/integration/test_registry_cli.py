@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from nested_ray.cli import registry as registry_cli
 from nested_ray.cli import storage as storage_cli
 from nested_ray.config.storage import StorageConfig
-from nested_ray.errors import NestNotFound
+from nested_ray.errors import NestNotFound, StorageUnavailable, VersionNotFound
 from nested_ray.registry import connect
 from nested_ray.registry.records import NestDraft
 
@@ -83,6 +83,36 @@ def test_verifies_and_collects(nest: str, storage: StorageConfig) -> None:
     result = runner.invoke(registry_cli.app, ["verify", nest, "--quick"])
     assert result.exit_code == 1
     assert "is missing" in result.stdout and f"{nest}@2" in result.stdout
+    assert "rollback NEST" in result.stdout and "train the nest again" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "address", ["foo", "mysql://u:hunter2@db/x", "postgresql://u:hunter/2@db/x"]
+)
+def test_wrong_database_address_is_refused_in_a_sentence(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", address)
+    error = runner.invoke(registry_cli.app, ["list"]).exception
+    assert isinstance(error, StorageUnavailable)
+    assert "DATABASE_URL must be" in str(error) and "hunter" not in str(error)
+    text = runner.invoke(storage_cli.app, ["status"]).stdout
+    assert "DATABASE_URL must be" in text and "hunter" not in text
+
+
+@pytest.mark.parametrize("address", ["localhost:9000", "http://under_score:9000"])
+def test_wrong_s3_address_shows_at_the_first_check(storage: StorageConfig, address: str) -> None:
+    wrong = storage.model_copy(update={"s3_endpoint_url": address, "embedded_s3": False})
+    with (
+        connect(wrong, use_actor=False) as registry,
+        pytest.raises(StorageUnavailable, match="AWS_ENDPOINT_URL"),
+    ):
+        registry.check()
+
+
+def test_number_beyond_any_version_is_not_found(nest: str) -> None:
+    error = runner.invoke(registry_cli.app, ["show", f"{nest}@9999999999"]).exception
+    assert isinstance(error, VersionNotFound)
 
 
 def test_unknown_nest_and_incomplete_name_are_refused() -> None:

@@ -326,8 +326,35 @@ def test_lost_object_is_reported_and_cannot_be_fetched(
         "nest.json",
         "is missing",
     )
-    with pytest.raises(DigestMismatch, match=f"{nest}@1 cannot be fetched: nest.json"):
+    with pytest.raises(
+        DigestMismatch, match=f"{nest}@1 cannot be fetched: nest.json.*rollback {nest}"
+    ):
         registry.fetch(version)
+
+
+def test_publishing_again_restores_what_the_store_lost(
+    registry: Registry, nest: str, make_draft: MakeDraft
+) -> None:
+    files = {"nest.json": nest.encode(), "report.json": b"report of " + nest.encode()}
+    version = registry.publish(make_draft(nest, "run", files=files))
+    for file in version.files:
+        registry.artifacts.delete(file.sha256)
+    files["report.json"] = b"changed since, " + nest.encode()
+    assert registry.publish(make_draft(nest, "run", files=files)) == version
+    (problem,) = registry.verify(
+        nest
+    )  # the draft holds other bytes now, which are not stored either
+    assert problem.path == "report.json"
+    changed = sha256_of_bytes(files["report.json"])
+    assert registry.artifacts.find_problem(changed, 1, read=False) == "is missing"
+    files["report.json"] = b"report of " + nest.encode()
+    assert registry.publish(make_draft(nest, "run", files=files)) == version
+    assert registry.verify(nest) == ()
+    assert (registry.fetch(version) / "report.json").read_bytes() == files["report.json"]
+
+
+def test_check_passes_where_publishing_will(registry: Registry) -> None:
+    registry.check()
 
 
 def test_what_is_not_there_is_answered_with_what_is(
@@ -339,6 +366,8 @@ def test_what_is_not_there_is_answered_with_what_is(
     registry.publish(make_draft(nest, "b"))
     with pytest.raises(VersionNotFound, match=re.escape("no version 7; it has 1, 2")):
         registry.resolve(nest, 7)
+    with pytest.raises(VersionNotFound, match="no version 9999999999"):
+        registry.resolve(nest, "9999999999")
     with pytest.raises(VersionNotFound):
         registry.promote(nest, 7)
     with pytest.raises(AliasNotFound, match=r"no alias 'stable'; it has candidate, champion\."):

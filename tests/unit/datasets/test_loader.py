@@ -35,7 +35,6 @@ def test_padded_rows_by_hand():
     assert batch.input_ids.tolist() == [[3, 99, 98, 2, 12, 22, 32], [3, 99, 98, 2, 10, 0, 0]]
     assert batch.target_ids.tolist() == [[12, 22, 32], [10, IGNORED, IGNORED]]
     assert batch.target_index.tolist() == [[3, 4, 5], [3, 0, 0]]
-    assert batch.num_targets == 4
 
 
 def test_every_target_is_the_token_after_its_position():

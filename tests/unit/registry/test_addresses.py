@@ -16,7 +16,7 @@ from nested_ray.registry.addresses import (
     read_redis_url,
     without_password,
 )
-from nested_ray.registry.embedded import ensure_storage
+from nested_ray.registry.embedded import ServerName, ensure_storage
 from nested_ray.registry.status import describe_storage
 
 
@@ -99,11 +99,12 @@ def test_wrong_addresses_are_refused_where_they_enter(tmp_path: Path) -> None:
         s3_endpoint_url="localhost:9000",
         embedded_s3=False,
     )
-    for name, variable in (
-        ("postgres", "DATABASE_URL"),
-        ("redis", "REDIS_URL"),
-        ("s3", "AWS_ENDPOINT_URL"),
-    ):
+    variables: dict[ServerName, str] = {
+        "postgres": "DATABASE_URL",
+        "redis": "REDIS_URL",
+        "s3": "AWS_ENDPOINT_URL",
+    }
+    for name, variable in variables.items():
         with pytest.raises(StorageUnavailable, match=variable):
             ensure_storage(wrong, {name})
     for entry in describe_storage(wrong):

@@ -130,6 +130,25 @@ def test_a_level_that_hangs_is_cancelled_and_skipped(route, levels):
     assert answer.latency.queue_ms >= 90  # a third of the deadline was its share
 
 
+@pytest.mark.parametrize("model", ["auto", "ensemble", "semantics"])
+def test_a_prompt_that_is_too_long_for_one_level_is_too_long_for_all(route, levels, model):
+    first = "semantics" if model == "semantics" else "syntax"
+    levels[first].error = PromptTooLong("the prompt has 9 tokens")
+    with pytest.raises(PromptTooLong, match="9 tokens"):
+        route(ask(model=model))
+    if model == "auto":
+        assert not levels["semantics"].calls
+
+
+def test_a_prompt_that_is_too_long_ends_a_stream_as_well(levels):
+    levels["architecture"].error = PromptTooLong("the prompt has 9 tokens")
+    config = RoutingConfig(adaptive_selection=False)
+    router = Router([arm()], levels, config, Verifier())
+    with pytest.raises(PromptTooLong):
+        collect(router, ask())
+    assert not levels["semantics"].calls
+
+
 def test_a_request_that_takes_too_long_leaves_the_levels_to_others(levels):
     router = Router([arm()], levels, RoutingConfig(request_timeout_s=0.03), Verifier())
 
@@ -149,7 +168,7 @@ def test_a_request_that_takes_too_long_leaves_the_levels_to_others(levels):
 @pytest.mark.parametrize(
     ("errors", "expected"),
     [
-        ((PromptTooLong("long"), LevelUnavailable("gone"), Overloaded("full")), PromptTooLong),
+        ((LevelUnavailable("gone"), LevelUnavailable("gone"), Overloaded("full")), Overloaded),
         ((LevelUnavailable("gone"), Overloaded("full"), LevelUnavailable("gone")), Overloaded),
         ((LevelUnavailable("gone"),) * 3, LevelUnavailable),
     ],
@@ -403,12 +422,20 @@ def test_ensemble_goes_on_with_the_levels_that_are_there(route, levels):
     )
 
 
-def test_a_weight_of_zero_takes_a_levels_vote_and_not_its_proposal(route, levels):
-    levels["architecture"].text = "c"
-    levels["syntax"].scores = levels["semantics"].scores = {"c": 1.0}
+def test_a_weight_of_zero_leaves_a_level_out(route, levels):
     answer = route(ask(model="ensemble"), ensemble_weights={"architecture": 0.0})
-    assert answer.level == "architecture"
-    assert answer.level_contributions["architecture"] == 0.0
+    assert not levels["architecture"].calls
+    assert set(answer.versions) == {"syntax", "semantics"}
+    # 0.3 and 0.5 share the whole
+    assert answer.level_contributions == pytest.approx(
+        {"syntax": 3 / 8, "semantics": 5 / 8, "architecture": 0.0}
+    )
+
+
+def test_where_every_weight_is_zero_all_levels_count_the_same(route):
+    weights = dict.fromkeys(("syntax", "semantics", "architecture"), 0.0)
+    answer = route(ask(model="ensemble"), ensemble_weights=weights)
+    assert list(answer.level_contributions.values()) == pytest.approx([1 / 3] * 3)
 
 
 def test_ensemble_gives_as_many_choices_as_asked_for(route):
