@@ -103,6 +103,8 @@ class ServeConfig(Settings):
     limits: LimitsConfig = LimitsConfig()
     api_key_hashes: tuple[str, ...] = ()
     """SHA-256 of the keys that may ask, in hex; `NESTED_RAY_API_KEYS_SHA256` (comma-separated) adds more. None: no key is needed."""
+    require_api_key: bool = False
+    """Refuse to start where no key hash is configured, instead of answering everybody."""
 
     @field_validator("api_key_hashes")
     @classmethod

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
+from nested_ray import __version__
 from nested_ray.config.routing import RoutingConfig
 from nested_ray.routing.base import Answer, Ask
 from nested_ray.routing.experiments import Arm
@@ -43,8 +44,10 @@ class NoCache:
 
 
 def cache_key(ask: Ask, arm: Arm, config: RoutingConfig) -> str:
-    """sha256 of everything the answer depends on: versions, deciding settings, the canonical request."""
+    """sha256 of everything the answer depends on: code, nest, deciding settings, the canonical request."""
     question = {
+        "code": __version__,
+        "nest": arm.digest,
         "version": arm.label,
         "levels": [asdict(level) for level in arm.levels],
         "settings": config.model_dump(mode="json", include=_DECIDING),

@@ -27,6 +27,8 @@ class Arm:
     version: int
     levels: tuple[LevelFacts, ...]
     """From the smallest to the largest."""
+    digest: str
+    """Of every file of the version: numbers start again in another registry, contents do not."""
     name: str | None = None
     """None when everybody is served the same version."""
     weight: float = 1.0

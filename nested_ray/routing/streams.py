@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import accumulate
 
 from nested_ray.inference.base import FinishReason, TokenLogprob, Usage
 from nested_ray.routing.base import Answer, Completion, LevelAnswer, StreamPart
@@ -33,10 +35,16 @@ class Collected:
 
 
 def replay(answer: Answer) -> Iterator[StreamPart]:
-    """One part per line of every choice, in the order of the choices."""
+    """One part per line of every choice, in the order of the choices; a token comes with the line it ends in."""
     for index, choice in enumerate(answer.choices):
         completion = choice.completion
         lines = completion.text.splitlines(keepends=True) or [""]
+        ends = list(accumulate(len(token.text) for token in completion.tokens))
+        num_chars = num_tokens = 0
         for line in lines[:-1]:
-            yield StreamPart(line, (), index=index)
-        yield StreamPart(lines[-1], completion.tokens, completion.finish_reason, index=index)
+            num_chars += len(line)
+            upto = bisect_right(ends, num_chars)
+            yield StreamPart(line, completion.tokens[num_tokens:upto], index=index)
+            num_tokens = upto
+        rest = completion.tokens[num_tokens:]
+        yield StreamPart(lines[-1], rest, completion.finish_reason, index=index)

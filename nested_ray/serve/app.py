@@ -4,6 +4,7 @@
 argument from the annotation itself, so this module does not postpone annotations.
 """
 
+import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -48,8 +49,16 @@ def build_app(config: ServeConfig) -> Application:
 
 
 def with_keys(config: ServeConfig, variable: str | None) -> ServeConfig:
-    """The config with the key hashes of the environment beside its own."""
+    """The config with the key hashes of the environment beside its own.
+
+    Raises ConfigError where keys are required and there is none.
+    """
     hashes = dict.fromkeys((*config.api_key_hashes, *hashes_from_variable(variable)))
+    if config.require_api_key and not hashes:
+        raise ConfigError(
+            "require_api_key: true, and no key is configured; set api_key_hashes or "
+            f"{KEYS_VARIABLE} to the sha256 of each key (`printf %s KEY | sha256sum`)"
+        )
     return config.model_copy(update={"api_key_hashes": tuple(hashes)})
 
 
@@ -86,8 +95,15 @@ def build_arms(
             for level in spec.levels
         )
         name = arm.name if config.routing.ab_split else None
-        arms.append(Arm(version.nest, version.version, levels, name, arm.weight))
+        digest = digest_of(version)
+        arms.append(Arm(version.nest, version.version, levels, digest, name, arm.weight))
     return arms
+
+
+def digest_of(version: NestVersion) -> str:
+    """sha256 over the paths and contents of the version's files."""
+    lines = sorted(f"{file.sha256} {file.path}" for file in version.files)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def check_level_names(config: ServeConfig, arms: Sequence[Arm]) -> None:

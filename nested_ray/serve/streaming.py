@@ -15,26 +15,27 @@ Events = AsyncGenerator[StreamPart | Answer]
 
 @dataclass
 class ChunkWriter:
-    """Numbers choices through all prompts and keeps track of where each one's text stands."""
+    """Numbers choices through all prompts and keeps track of where each one's next token begins."""
 
     request: CompletionRequest
     id: str
     created: int
     first_index: int = 0
     prompt: str = ""
-    _lengths: dict[int, int] = field(default_factory=dict[int, int])
+    _offsets: dict[int, int] = field(default_factory=dict[int, int])
 
     def chunk(self, part: StreamPart, answer: Answer | None = None) -> Completion:
         """One part as a chunk; the last one of a prompt carries how its answer came about."""
         index = self.first_index + part.index
-        is_first = index not in self._lengths
-        offset = self._lengths.get(index, 0)
+        is_first = index not in self._offsets
         echoed = self.prompt if is_first and self.request.echo else ""
-        self._lengths[index] = offset + len(echoed) + len(part.text)
+        # Counted in tokens and not in texts: text may come later than its tokens, or be cut by a stop.
+        offset = self._offsets.get(index, len(echoed))
+        self._offsets[index] = offset + sum(len(token.text) for token in part.tokens)
         choice = CompletionChoice(
             text=echoed + part.text,
             index=index,
-            logprobs=logprobs_of(self.request, part.tokens, offset=offset + len(echoed)),
+            logprobs=logprobs_of(self.request, part.tokens, offset=offset),
             finish_reason=part.finish_reason,
         )
         return self.envelope([choice], answer)

@@ -178,8 +178,8 @@ def _look(board: Any) -> dict[str, LevelProgress] | None:
 
 
 def _cancel(runs: list[LevelRun], board: Any) -> None:
-    """Ask every worker to stop after its step and wait for the runs to end."""
-    logger.info("stopping the levels; the run goes on from the last checkpoint when started again")
+    """Ask every worker to stop and save after its step, and wait for the runs to end."""
+    logger.info("stopping the levels; the run goes on from here when started again")
     try:
         ray.get(board.cancel.remote(), timeout=5)
     except RayError as exc:

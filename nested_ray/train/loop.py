@@ -37,13 +37,28 @@ def train_loop_per_worker(config: dict[str, Any]) -> dict[str, Any]:
     with open_exchange(job) as exchange:
         trainer = open_trainer(job, exchange)
         with open_board(job, trainer) as board:
-            while not trainer.done and not (board and board.cancelled):
-                trainer.make_step()
-                if trainer.done:
-                    report_checkpoint(trainer, CheckpointUploadMode.SYNC)
-                elif trainer.step % job.level.budget.checkpoint_every_steps == 0:
-                    report_checkpoint(trainer, CheckpointUploadMode.ASYNC)
+            make_steps(trainer, board)
         return summary(trainer)
+
+
+def make_steps(trainer: LevelTrainer, board: BoardClient | None) -> None:
+    """Train to the last step or until the run is cancelled; either way nothing learned is lost."""
+    first_step, every = trainer.step, trainer.job.level.budget.checkpoint_every_steps
+    while not trainer.done and not is_cancelled(trainer, board):
+        trainer.make_step()
+        if not trainer.done and trainer.step % every == 0:
+            report_checkpoint(trainer, CheckpointUploadMode.ASYNC)
+    if trainer.step > first_step:
+        report_checkpoint(trainer, CheckpointUploadMode.SYNC)
+
+
+def is_cancelled(trainer: LevelTrainer, board: BoardClient | None) -> bool:
+    """Whether to stop before the next step; all workers of a level stop at the same one."""
+    cancelled = board is not None and board.cancelled
+    if trainer.world_size == 1:
+        return cancelled
+    # Each hears of it in its own second; one that went on alone would wait for the others for ever.
+    return sum_over_ranks({"cancelled": float(cancelled)}, trainer.device)["cancelled"] > 0
 
 
 def num_threads(job: LevelJob) -> int:

@@ -150,3 +150,18 @@ def test_sample_keeps_order_and_stays_within_the_limit():
 
 def test_sample_cuts_a_single_huge_text_at_a_character():
     assert sample_texts(["ы" * 100], 51) == ["ы" * 25]
+
+
+def test_the_tail_of_a_text_is_the_end_of_its_ids_and_long_lines_are_not_remembered():
+    tokenizer = NestTokenizer.train([PYTHON, BSL], CONFIG)
+    long = "total = " + "first + " * 2_000
+    text = f"def add():\n    {long}\n    return total"
+    ids = tokenizer.encode(text)
+    for max_tokens in (0, 3, 1_000, len(ids), len(ids) + 5):
+        for _ in range(2):  # read, then remembered
+            assert (
+                tokenizer.encode_tail(text, max_tokens)
+                == ids[len(ids) - min(len(ids), max_tokens) :]
+            )
+    assert max(len(line) for line in tokenizer._lines) < 500
+    assert "\n    return total" in tokenizer._lines

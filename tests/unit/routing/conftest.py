@@ -96,7 +96,7 @@ class DictCache:
 
 def arm(version: int = 1, name: str | None = None, weight: float = 1.0, **thresholds: float) -> Arm:
     levels = tuple(LevelFacts(each, each, WEIGHTS[each], thresholds.get(each)) for each in LEVELS)
-    return Arm("default", version, levels, name, weight)
+    return Arm("default", version, levels, f"files of {version}", name, weight)
 
 
 def ask(prefix: str = "x = 1\n", suffix: str = "", **fields: object) -> Ask:

@@ -288,6 +288,19 @@ def test_another_version_or_setting_is_another_question(levels):
         assert not asyncio.run(router.answer(ask())).cached
 
 
+def test_another_nest_under_the_same_name_and_number_is_another_question(levels, monkeypatch):
+    cache = DictCache()
+
+    def is_cached(digest: str) -> bool:
+        served = replace(arm(1), digest=digest)
+        router = Router([served], levels, RoutingConfig(), Verifier(), cache=cache)
+        return asyncio.run(router.answer(ask())).cached
+
+    assert [is_cached("a"), is_cached("b"), is_cached("a")] == [False, False, True]
+    monkeypatch.setattr("nested_ray.routing.cache.__version__", "next")
+    assert not is_cached("a")
+
+
 def test_random_answers_are_cached_only_with_a_seed(levels):
     router = Router([arm()], levels, RoutingConfig(), Verifier(), cache=DictCache())
     for seed, cached in ((None, False), (7, True)):

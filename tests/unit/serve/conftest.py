@@ -148,7 +148,7 @@ def make_site() -> Callable[..., Site]:
         levels = {name: EchoLevel() for name in LEVELS}
         facts = tuple(LevelFacts(name, name, weight) for name, weight in LEVELS.items())
         names = [None] if num_arms == 1 else ["a", "b", "c"][:num_arms]
-        arms = [Arm("default", 1 + i, facts, name) for i, name in enumerate(names)]
+        arms = [Arm("default", 1 + i, facts, f"nest-{i}", name) for i, name in enumerate(names)]
         meter = ListMeter()
         service = Service(
             config=config,

@@ -115,6 +115,15 @@ def test_every_level_holds_the_version_of_every_arm_that_has_it(build, publish):
     assert held == {"syntax": [1, 2], "semantics": [1], "architecture": [1], "extra": [2]}
 
 
+def test_the_digest_of_a_version_is_that_of_its_files(publish):
+    first, same, other = publish("run-1"), publish("run-2"), publish("run-3", ("syntax",))
+    assert first.version != same.version
+    assert app.digest_of(first) == app.digest_of(same) != app.digest_of(other)
+    [file] = first.files
+    expected = hashlib.sha256(f"{file.sha256} nest.json".encode()).hexdigest()
+    assert app.digest_of(first) == expected
+
+
 def test_without_a_champion_the_error_says_how_to_get_one(build):
     with pytest.raises(NestNotFound, match="nest 'default' has no champion; run `nested-ray train"):
         build()
@@ -152,6 +161,20 @@ def test_keys_come_from_the_config_and_from_the_environment(build, publish, monk
     monkeypatch.setenv("NESTED_RAY_API_KEYS_SHA256", second)
     config = router_arguments(build(api_key_hashes=[first]))[0]
     assert config.api_key_hashes == (first, second)
+
+
+def test_where_keys_are_required_and_missing_nothing_is_built(build, publish, monkeypatch):
+    publish("run-1")
+    with pytest.raises(ConfigError, match="require_api_key: true, and no key is configured"):
+        build(require_api_key=True)
+    monkeypatch.setenv("NESTED_RAY_API_KEYS_SHA256", hashlib.sha256(b"a").hexdigest())
+    assert build(require_api_key=True)
+
+
+def test_a_shipped_config_that_listens_everywhere_requires_a_key():
+    for path in CONFIGS.glob("*.yaml"):
+        host = yaml.safe_load(path.read_text())["http_options"]["host"]
+        assert host == "127.0.0.1" or read_serve_file(path).require_api_key, path.name
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.name)

@@ -85,6 +85,21 @@ def test_choices_are_numbered_through_all_prompts_in_answers_and_streams(site):
     assert [streamed[index] for index in range(4)] == texts
 
 
+@pytest.mark.parametrize("model", ["auto", "semantics"])
+def test_log_probabilities_stand_at_the_same_places_in_answers_and_streams(site, model):
+    for level in site.levels.values():
+        level.text = "a\nb\nc"
+    asked = {"model": model, "prompt": ["PP", "QQQ"], "echo": True, "logprobs": 0}
+    whole = site.complete(**asked).json()["choices"]
+    assert whole[0]["logprobs"]["text_offset"] == [2, 3, 4, 5, 6]
+    found = [[], []]
+    for line in site.complete(**asked, stream=True).text.splitlines():
+        if line.startswith("data: {"):
+            [choice] = json.loads(line[6:])["choices"]
+            found[choice["index"]] += choice["logprobs"]["text_offset"]
+    assert found == [choice["logprobs"]["text_offset"] for choice in whole]
+
+
 def test_infer_says_how_it_decided(site):
     body = site.infer(use_all_levels=True, n=2).json()
     assert body["prediction"] == "ok"
