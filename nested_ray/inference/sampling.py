@@ -28,8 +28,8 @@ def renormalise(probs_V: Probabilities, allowed_V: NDArray[np.bool_]) -> Probabi
 
 
 def choose_token(probs_V: Probabilities, params: SamplingParams, rng: np.random.Generator) -> int:
-    """Greedy at temperature 0 (ties go to the lowest id), else a draw from the tempered nucleus."""
-    if params.temperature <= 0:
+    """Greedy near temperature 0 (ties go to the lowest id), else a draw from the tempered nucleus."""
+    if params.is_greedy:
         return int(probs_V.argmax())
     nucleus_V = keep_nucleus(apply_temperature(probs_V, params.temperature), params.top_p)
     cumulative_V = np.cumsum(nucleus_V)
@@ -39,9 +39,10 @@ def choose_token(probs_V: Probabilities, params: SamplingParams, rng: np.random.
 
 def apply_temperature(probs_V: Probabilities, temperature: float) -> NDArray[np.float64]:
     """`p ** (1 / temperature)`, normalised; in logarithms, so that a cold one does not underflow."""
-    with np.errstate(divide="ignore"):
-        scaled_V = np.log(probs_V.astype(np.float64)) / temperature
-    powers_V = np.exp(scaled_V - scaled_V.max())
+    with np.errstate(divide="ignore", over="ignore"):
+        logs_V = np.log(probs_V.astype(np.float64))
+        # The likeliest becomes 0 before it is divided, so that no temperature makes it infinite.
+        powers_V = np.exp((logs_V - logs_V.max()) / temperature)
     return powers_V / powers_V.sum()
 
 

@@ -25,6 +25,7 @@ class Vocabulary:
         with_text = ((data, token) for token, data in enumerate(self._bytes) if data)
         self._sorted = sorted(with_text)
         self._ids = {data: token for data, token in self._sorted}
+        self._sizes_V = np.array([len(data) for data in self._bytes])
         self._text_V = np.array([bool(data) for data in self._bytes])
         self._after = lru_cache(maxsize=256)(self._find_after)
 
@@ -37,6 +38,10 @@ class Vocabulary:
         A token may say a part of `pending`, all of it, or all of it and more.
         """
         return self._after(pending) if pending else self._text_V
+
+    def longer_than(self, num_bytes: int) -> Mask:
+        """Tokens with more bytes than that; (V,)."""
+        return self._sizes_V > num_bytes
 
     def split_end(self, probs_V: Probabilities) -> tuple[float, Probabilities]:
         """How likely the text ends here, and the distribution of what follows if it does not.

@@ -82,11 +82,8 @@ class Writer:
         """Choose the next token; None when memory answers alone."""
         probs_V, choice_V = self._distributions(level_probs_V)
         token_id = choose_token(choice_V, self._params, self._rng)
-        top = [
-            (self._vocabulary.token_bytes(other).decode("utf-8", "replace"), logprob)
-            for other, logprob in top_tokens(probs_V, self._params.num_top_logprobs)
-        ]
-        token = TokenLogprob(token_id, "", log_probability(float(probs_V[token_id])), tuple(top))
+        top = self._alternatives(probs_V) if self._params.num_top_logprobs else ()
+        token = TokenLogprob(token_id, "", log_probability(float(probs_V[token_id])), top)
         ends = token_id == self._vocabulary.end_of_text
         return Written(token, b"" if ends else self._advance(token_id), ends)
 
@@ -97,6 +94,17 @@ class Writer:
         for token_id, level_probs_V in zip(token_ids, level_probs_TV, strict=True):
             probs_V, _ = self._distributions(level_probs_V)
             yield log_probability(float(probs_V[token_id])), self._advance(token_id)
+
+    def _alternatives(self, probs_V: Probabilities) -> tuple[tuple[str, float], ...]:
+        """The likeliest tokens as what each adds to the answer; those that add nothing are no choice."""
+        said = len(self._pending)
+        if said:
+            probs_V = np.where(self._vocabulary.longer_than(said), probs_V, np.float32(0))
+        return tuple(
+            (self._vocabulary.token_bytes(other)[said:].decode("utf-8", "replace"), logprob)
+            for other, logprob in top_tokens(probs_V, self._params.num_top_logprobs)
+            if not said or probs_V[other] > 0
+        )
 
     def _distributions(
         self, level_probs_V: Probabilities | None
@@ -118,7 +126,7 @@ class Writer:
             raise ValueError("memory cannot be mixed in before its weights are fitted")
         recall = self._memory.recall()
         probs_V = self._allowed(self._mixing.probabilities.mix(recall, level_probs_V), end)
-        if self._params.temperature > 0:
+        if not self._params.is_greedy:
             return probs_V, probs_V
         # No single token may be likelier than an end that is unlikely against all of them.
         certain_end = end if end > 0.5 else 0.0

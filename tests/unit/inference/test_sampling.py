@@ -40,6 +40,21 @@ def test_temperature_is_a_power_of_the_probabilities():
     assert cold == pytest.approx([0, 1, 0], abs=1e-6)
 
 
+@pytest.mark.parametrize("temperature", [5e-324, 1e-310, 1e-100, 1e-5, 1e-3])
+def test_the_coldest_temperature_keeps_a_distribution(temperature):
+    probs = np.array([0.5, 0, 0.25, 0.25], dtype=np.float32)
+    assert apply_temperature(probs, temperature) == pytest.approx([1, 0, 0, 0], abs=1e-9)
+    assert apply_temperature(probs[1:], temperature) == pytest.approx([0, 0.5, 0.5], abs=1e-9)
+
+
+@pytest.mark.parametrize("temperature", [0, 5e-324, 1e-310, 9e-4])
+def test_near_zero_every_draw_is_the_first_of_the_likeliest(temperature):
+    probs = np.array([0.2, 0.4, 0.4, 0], dtype=np.float32)
+    rng = np.random.default_rng(7)
+    params = SamplingParams(temperature=temperature)
+    assert {choose_token(probs, params, rng) for _ in range(20)} == {1}
+
+
 def test_nucleus_is_the_smallest_set_that_holds_top_p():
     assert keep_nucleus(PROBS.astype(float), 0.6) == pytest.approx([0, 0.4, 0.3, 0])
     assert keep_nucleus(PROBS.astype(float), 0.0) == pytest.approx([0, 0.4, 0, 0])
