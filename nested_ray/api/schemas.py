@@ -114,7 +114,8 @@ def describe(exc: ValidationError) -> str:
     """`max_tokens: Input should be greater than or equal to 1 (found 0); …` in one sentence."""
     problems: dict[str, str] = {}
     for error in exc.errors(include_url=False):
-        place = ".".join(str(part) for part in error["loc"] if not _is_union_branch(part))
+        parts = [str(part) for part in error["loc"] if not _is_union_branch(part)]
+        place = _shortened(repr(".".join(parts))[1:-1])
         problems.setdefault(place, _problem(error, place))
     return "; ".join(list(problems.values())[:MAX_PROBLEMS])
 
@@ -140,4 +141,8 @@ def _is_union_branch(part: int | str) -> bool:
 def _short(value: Any) -> str:
     # backslashreplace: half a surrogate pair must not break the answer that complains of it
     text = repr(value).encode("ascii", "backslashreplace").decode()
+    return _shortened(text)
+
+
+def _shortened(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."

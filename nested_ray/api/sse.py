@@ -11,11 +11,3 @@ DONE = b"data: [DONE]\n\n"
 def event(body: BaseModel) -> bytes:
     """One event that carries a JSON body."""
     return b"data: " + body.model_dump_json(exclude_none=False).encode() + b"\n\n"
-
-
-def data_of(line: str) -> str | None:
-    """The data of one line of a stream; None for comments, blank lines and the end mark."""
-    if not line.startswith("data:"):
-        return None
-    data = line.removeprefix("data:").strip()
-    return None if data == "[DONE]" else data

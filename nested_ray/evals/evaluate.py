@@ -54,18 +54,6 @@ def evaluate(
     return report
 
 
-def fit_mixing(
-    nest_dir: str | Path,
-    validation: Heldout,
-    config: EvaluationConfig,
-    advance: Advance | None = None,
-) -> None:
-    """Fit the mixing weights alone and write them into the nest directory."""
-    nest_dir = Path(nest_dir)
-    steps = Steps(advance, len(validation.sample_windows(config.max_windows)))
-    fit_weights(Predictors.load(nest_dir), validation, config, steps).write(nest_dir)
-
-
 class Steps:
     """Counts what is done over all parts of an evaluation."""
 

@@ -4,7 +4,6 @@ from nested_ray.memory.buckets import NUM_BUCKETS
 from nested_ray.memory.index import NgramIndex
 from nested_ray.memory.mixing import LEVEL_EXPERTS, MEMORY_EXPERTS, MixingWeights
 from nested_ray.memory.state import MemoryState, Recall
-from nested_ray.memory.trace import Trace, trace
 
 __all__ = [
     "LEVEL_EXPERTS",
@@ -14,6 +13,4 @@ __all__ = [
     "MixingWeights",
     "NgramIndex",
     "Recall",
-    "Trace",
-    "trace",
 ]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,7 @@ class NgramIndex:
         # One more than counted, so that ids the corpus never showed keep a chance.
         self.base = ((counts[:vocab_size] + 1) / (self.num_tokens + vocab_size)).astype(np.float32)
         self._remembered: dict[tuple[int, int], Continuations] = {}
+        self._remembering = Lock()
 
     @classmethod
     def build(
@@ -164,10 +166,10 @@ class NgramIndex:
             step = -(-(stop - start) // MAX_ROWS)
             rows = slice(start, stop, step)
             found = Continuations.count(self.followers[rows], self.documents[rows], self.vocab_size)
-            if len(self._remembered) >= REMEMBERED_RANGES:
-                # The oldest; with a default, because threads may share an index.
-                self._remembered.pop(next(iter(self._remembered)), None)
-            self._remembered[start, stop] = found
+            with self._remembering:  # threads may share an index
+                if len(self._remembered) >= REMEMBERED_RANGES:
+                    del self._remembered[next(iter(self._remembered))]  # the oldest
+                self._remembered[start, stop] = found
         return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Literal, Protocol
 
 from nested_ray.inference.base import FinishReason, Prompt, SamplingParams, TokenLogprob, Usage
@@ -26,6 +27,8 @@ class Ask:
     """A served version asked for by number; it takes no part in the A/B split."""
     unit: str = ""
     """Who asks; the same unit always meets the same arm of an A/B split."""
+    deadline: float | None = None
+    """On the router's clock, one for all prompts of a request; None: a whole timeout from now."""
 
     @property
     def is_deterministic(self) -> bool:
@@ -52,6 +55,15 @@ class LevelAnswer:
 
 
 @dataclass(frozen=True)
+class Scores:
+    """What a level thinks of several continuations."""
+
+    mean_logprobs: tuple[float, ...]
+    engine_ms: float
+    """Time the engine computed, without waiting for its turn."""
+
+
+@dataclass(frozen=True)
 class StreamPart:
     """A piece of one completion as it is generated."""
 
@@ -64,6 +76,8 @@ class StreamPart:
     """Time the engine has computed so far."""
     index: int = 0
     """Which choice it belongs to."""
+    choice: Choice | None = None
+    """The whole choice, on its last part, where it was judged before it was sent."""
 
 
 class LevelClient(Protocol):
@@ -81,9 +95,7 @@ class LevelClient(Protocol):
         self, version: int, prompt: Prompt, params: SamplingParams
     ) -> AsyncIterator[StreamPart]: ...
 
-    async def score(
-        self, version: int, prompt: Prompt, continuations: Sequence[str]
-    ) -> list[float]: ...
+    async def score(self, version: int, prompt: Prompt, continuations: Sequence[str]) -> Scores: ...
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,21 @@ class Choice:
     confidence: float
     parses: bool | None
     """Whether it parses in place; None where that cannot be told."""
+
+
+class Reason(StrEnum):
+    """Why an answer is not good enough."""
+
+    BROKEN = "broken"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True)
+class Shortcoming:
+    """Why an answer is not good enough, for programs and for people."""
+
+    reason: Reason
+    detail: str
 
 
 @dataclass(frozen=True)
@@ -125,7 +152,7 @@ class Answer:
     versions: dict[str, str]
     """Model version of every level that took part: `{"syntax": "default@3"}`."""
     arm: str | None
-    escalated: dict[str, str] = field(default_factory=dict[str, str])
+    escalated: dict[str, Shortcoming] = field(default_factory=dict[str, Shortcoming])
     """Levels whose answer was not good enough, with the reason; in the order in which they were asked."""
     skipped: dict[str, str] = field(default_factory=dict[str, str])
     """Levels that should have been asked and could not answer, with the reason."""

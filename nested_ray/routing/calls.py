@@ -37,7 +37,7 @@ class LevelCalls:
         clients: Mapping[str, LevelClient],
         arm: Arm,
         *,
-        timeout_s: float,
+        deadline: float,
         breaker: Breaker,
         clock: Clock = time.perf_counter,
     ) -> None:
@@ -50,7 +50,7 @@ class LevelCalls:
         self._breaker = breaker
         self._clock = clock
         self._started = clock()
-        self._deadline = self._started + timeout_s
+        self._deadline = deadline
         self._queue_ms = 0.0
         self._engine_ms = 0.0
         self._verify_ms = 0.0
@@ -101,8 +101,8 @@ class LevelCalls:
 
     async def score_all(
         self, levels: Sequence[str], ask: Ask, texts: list[str]
-    ) -> dict[str, list[float]]:
-        """What each level that answers thinks of every text."""
+    ) -> dict[str, tuple[float, ...]]:
+        """What each level that answers thinks of every text; the slowest one's time counts."""
         started = self._clock()
         calls = (
             self._bounded(
@@ -111,21 +111,27 @@ class LevelCalls:
             for level in levels
         )
         found = zip(levels, await all_of(calls), strict=True)
-        scores = {level: row for level, row in found if row is not None}
-        self._count(self._ms_since(started), self._ms_since(started))
-        return scores
+        scores = {level: each for level, each in found if each is not None}
+        engine_ms = max((each.engine_ms for each in scores.values()), default=0.0)
+        self._count(self._ms_since(started), engine_ms)
+        return {level: each.mean_logprobs for level, each in scores.items()}
 
-    async def stream(self, level: str, ask: Ask) -> AsyncGenerator[StreamPart]:
-        """The level's parts as they come; raises OutOfTime when the deadline passes."""
+    async def stream(
+        self, level: str, ask: Ask, *, share: float = 1.0
+    ) -> AsyncGenerator[StreamPart]:
+        """The level's parts as they come, the first within `share` of the time left.
+
+        Raises OutOfTime when a part does not come in time.
+        """
         parts = self._clients[level].stream(self.arm.version, ask.prompt, ask.params)
         started = self._clock()
         engine_ms = 0.0
         try:
             while True:
-                part = await self._in_time(level, anext(parts, None), 1.0)
+                part = await self._in_time(level, anext(parts, None), share)
                 if part is None:
                     return
-                engine_ms = part.engine_ms
+                engine_ms, share = part.engine_ms, 1.0
                 yield part
         finally:
             self._count(self._ms_since(started), engine_ms)

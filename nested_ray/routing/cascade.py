@@ -10,7 +10,15 @@ from dataclasses import replace
 from nested_ray.config.routing import RoutingConfig
 from nested_ray.errors import InferenceError, ModelNotFound, Overloaded, PromptTooLong
 from nested_ray.inference.ensemble import choose_candidate
-from nested_ray.routing.base import Answer, Ask, Choice, LevelAnswer, LevelClient, StreamPart
+from nested_ray.routing.base import (
+    Answer,
+    Ask,
+    Choice,
+    LevelAnswer,
+    LevelClient,
+    Shortcoming,
+    StreamPart,
+)
 from nested_ray.routing.breaker import Breaker
 from nested_ray.routing.cache import AnswerCache, NoCache, cache_key, dump_answer, load_answer
 from nested_ray.routing.calls import Clock, LevelCalls
@@ -76,11 +84,15 @@ class Router:
             yield part
         yield answer
 
+    def deadline(self) -> float:
+        """When a request that arrives now must be answered; for `Ask.deadline`."""
+        return self._clock() + self.config.request_timeout_s
+
     def _start(self, ask: Ask) -> LevelCalls:
         return LevelCalls(
             self._clients,
             self._arm(ask),
-            timeout_s=self.config.request_timeout_s,
+            deadline=self.deadline() if ask.deadline is None else ask.deadline,
             breaker=self._breaker,
             clock=self._clock,
         )
@@ -102,7 +114,7 @@ class Router:
     async def _cascade(self, route: Route, ask: Ask, calls: LevelCalls) -> Answer:
         """Ask level after level until one is good enough; if none is, the highest one's word stands."""
         tried: list[tuple[Choice, ...]] = []
-        escalated: dict[str, str] = {}
+        escalated: dict[str, Shortcoming] = {}
         for position, level in enumerate(calls.in_turn(route.levels)):
             share = 1.0 / (len(route.levels) - position)
             found = await calls.generate(level, ask, share=share)
@@ -150,10 +162,11 @@ class Router:
         self, route: Route, ask: Ask, calls: LevelCalls
     ) -> AsyncGenerator[StreamPart | Answer]:
         """Pass on the first level that begins to answer; once it began, nobody can take over."""
-        for level in calls.in_turn(route.levels):
+        for position, level in enumerate(calls.in_turn(route.levels)):
+            share = 1.0 / (len(route.levels) - position)
             collected = Collected()
             try:
-                async with aclosing(calls.stream(level, ask)) as parts:
+                async with aclosing(calls.stream(level, ask, share=share)) as parts:
                     async for part in parts:
                         collected.add(part)
                         yield part
@@ -209,7 +222,7 @@ def conclude(
     route: Route,
     calls: LevelCalls,
     choices: tuple[Choice, ...],
-    escalated: Mapping[str, str] | None = None,
+    escalated: Mapping[str, Shortcoming] | None = None,
 ) -> Answer:
     """The choices as an Answer that tells how they came about."""
     return Answer(

@@ -47,4 +47,4 @@ def replay(answer: Answer) -> Iterator[StreamPart]:
             yield StreamPart(line, completion.tokens[num_tokens:upto], index=index)
             num_tokens = upto
         rest = completion.tokens[num_tokens:]
-        yield StreamPart(lines[-1], rest, completion.finish_reason, index=index)
+        yield StreamPart(lines[-1], rest, completion.finish_reason, index=index, choice=choice)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from nested_ray.inference.base import Prompt, SamplingParams
 from nested_ray.inference.confidence import confidence
 from nested_ray.languages import LANGUAGES, Language, Validity
-from nested_ray.routing.base import Choice, Completion
+from nested_ray.routing.base import Choice, Completion, Reason, Shortcoming
 
 FindLanguage = Callable[[str], Language | None]
 """The language module of a name, None for a language that nobody can check."""
@@ -32,12 +32,13 @@ class Verifier:
         return Choice(completion, level, confidence(completion.tokens), parses)
 
 
-def shortcoming(choice: Choice, threshold: float) -> str | None:
+def shortcoming(choice: Choice, threshold: float) -> Shortcoming | None:
     """Why the choice is not good enough; None when it is."""
     if choice.parses is False:
-        return "it does not parse in place"
+        return Shortcoming(Reason.BROKEN, "it does not parse in place")
     if choice.confidence < threshold:
-        return f"confidence {choice.confidence:.2f} is under {threshold:.2f}"
+        detail = f"confidence {choice.confidence:.2f} is under {threshold:.2f}"
+        return Shortcoming(Reason.UNSURE, detail)
     return None
 
 

@@ -14,7 +14,7 @@ from ray.serve.handle import DeploymentHandle
 
 from nested_ray.errors import LevelUnavailable, NestedRayError, Overloaded
 from nested_ray.inference.base import Prompt, SamplingParams
-from nested_ray.routing.base import LevelAnswer, StreamPart
+from nested_ray.routing.base import LevelAnswer, Scores, StreamPart
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -47,9 +47,7 @@ class HandleClient:
                 if not ended:
                     response.cancel()
 
-    async def score(
-        self, version: int, prompt: Prompt, continuations: Sequence[str]
-    ) -> list[float]:
+    async def score(self, version: int, prompt: Prompt, continuations: Sequence[str]) -> Scores:
         return await self._call(self._handle.score.remote(version, prompt, list(continuations)))
 
     async def ping(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -51,6 +52,8 @@ CODES = {
     errors.Overloaded: "overloaded",
     errors.LevelUnavailable: "level_unavailable",
 }
+CLIENT_LEFT = 499
+"""Never sent; the number is nginx's."""
 RETRY_AFTER_S = {429: "1", 503: "2"}
 KINDS = {401: "authentication_error", 404: "invalid_request_error", 429: "rate_limit_error"}
 
@@ -159,13 +162,16 @@ class Count:
 
 @contextmanager
 def counted(service: Service, task: str) -> Iterator[Count]:
-    """Count the request under its task and the status that it is answered with."""
+    """Count the request under its task and its status; 499 when the client left before the answer."""
     count, status = Count(task), 500
     try:
         yield count
         status = 200
     except errors.NestedRayError as error:
         status = status_of(error)
+        raise
+    except asyncio.CancelledError:
+        status = CLIENT_LEFT
         raise
     finally:
         service.meter.requested(count.task, status)

@@ -22,7 +22,7 @@ from nested_ray.inference.base import (
     Usage,
 )
 from nested_ray.registry.records import NestVersion
-from nested_ray.routing.base import Completion, LevelAnswer, StreamPart
+from nested_ray.routing.base import Completion, LevelAnswer, Scores, StreamPart
 from nested_ray.routing.streams import Collected
 
 T = TypeVar("T")
@@ -31,6 +31,8 @@ T = TypeVar("T")
 FLUSH_S = 0.03
 # JSON has no infinity; OpenAI reports impossible tokens with the same number.
 LOWEST_LOGPROB = -9999.0
+# An engine scores these in one pass; between passes it notices that nobody waits any more.
+SCORED_AT_ONCE = 4
 SEED_MASK = 2**63 - 1
 
 
@@ -77,12 +79,10 @@ class LevelServer:
             stop.set()
             producing.cancel()
 
-    async def score(
-        self, version: int, prompt: Prompt, continuations: Sequence[str]
-    ) -> list[float]:
+    async def score(self, version: int, prompt: Prompt, continuations: Sequence[str]) -> Scores:
         """Mean natural log-probability per token of each continuation."""
         engine = self._engine(version)
-        return await self._compute(lambda stop: engine.score(prompt, continuations))
+        return await self._compute(lambda stop: judge(engine, prompt, continuations, stop))
 
     async def ping(self) -> str:
         """The level's name; answers beside a computation."""
@@ -137,18 +137,36 @@ def complete(
     started = time.perf_counter()
     completions: list[Completion] = []
     usage = Usage(0, 0)
+    num_prompt_tokens: int | None = None
     for sample in samples(params, n):
         collected = Collected()
-        for part in parts(engine, prompt, sample, stop):
+        for part in parts(engine, prompt, sample, stop, num_prompt_tokens):
             collected.add(part)
         answer = collected.answer()
         completions += answer.completions
-        usage = Usage(
-            answer.usage.prompt_tokens, usage.completion_tokens + answer.usage.completion_tokens
-        )
+        num_prompt_tokens = answer.usage.prompt_tokens
+        usage = Usage(num_prompt_tokens, usage.completion_tokens + answer.usage.completion_tokens)
     # Greedy choices are all the same, so one run stands for all of them.
     completions *= n // len(completions)
     return LevelAnswer(tuple(completions), usage, (time.perf_counter() - started) * 1000)
+
+
+def judge(
+    engine: Engine, prompt: Prompt, continuations: Sequence[str], stop: threading.Event
+) -> Scores:
+    """Score the continuations, a few in one pass, until all are done or `stop` is set."""
+    started = time.perf_counter()
+    mean_logprobs: list[float] = []
+    for first in range(0, len(continuations), SCORED_AT_ONCE):
+        check_wanted(stop)
+        mean_logprobs += engine.score(prompt, continuations[first : first + SCORED_AT_ONCE])
+    return Scores(tuple(mean_logprobs), (time.perf_counter() - started) * 1000)
+
+
+def check_wanted(stop: threading.Event) -> None:
+    """Raises InferenceError when nobody waits for the result any more."""
+    if stop.is_set():
+        raise InferenceError("the caller went away")
 
 
 def samples(params: SamplingParams, n: int) -> list[SamplingParams]:
@@ -161,22 +179,30 @@ def samples(params: SamplingParams, n: int) -> list[SamplingParams]:
 
 
 def parts(
-    engine: Engine, prompt: Prompt, params: SamplingParams, stop: threading.Event
+    engine: Engine,
+    prompt: Prompt,
+    params: SamplingParams,
+    stop: threading.Event,
+    num_prompt_tokens: int | None = None,
 ) -> Iterator[StreamPart]:
-    """One part per chunk of the engine, until it ends or `stop` is set."""
+    """One part per chunk of the engine, until it ends or `stop` is set.
+
+    `num_prompt_tokens` spares counting them again where they are known.
+    """
     started = time.perf_counter()
     num_tokens = 0
     with ended_early(engine.stream(prompt, params)) as chunks:
         for chunk in chunks:
-            if stop.is_set():
-                raise InferenceError("the caller went away")
+            check_wanted(stop)
             num_tokens += len(chunk.tokens)
             is_last = chunk.finish_reason is not None
+            if is_last and num_prompt_tokens is None:
+                num_prompt_tokens = engine.num_prompt_tokens(prompt)
             yield StreamPart(
                 text=chunk.text,
                 tokens=tuple(finite(token) for token in chunk.tokens),
                 finish_reason=chunk.finish_reason,
-                usage=Usage(engine.num_prompt_tokens(prompt), num_tokens) if is_last else None,
+                usage=Usage(num_prompt_tokens or 0, num_tokens) if is_last else None,
                 engine_ms=(time.perf_counter() - started) * 1000,
             )
 

@@ -47,9 +47,9 @@ class RayMeter:
         self._verify.observe(latency.verify_ms / 1000, tags=level)
         if answer.usage.completion_tokens:
             self._tokens.inc(answer.usage.completion_tokens, tags=level)
-        for passed_on in answer.escalated:
-            reason = "broken" if "parse" in answer.escalated[passed_on] else "unsure"
-            self._escalations.inc(tags={"level": passed_on, "reason": reason})
+        for passed_on, shortcoming in answer.escalated.items():
+            tags = {"level": passed_on, "reason": shortcoming.reason.value}
+            self._escalations.inc(tags=tags)
 
 
 def counter(metric: metrics.Metric) -> Counter:

@@ -135,7 +135,7 @@ class Service:
 
     def _asks(self, request: CompletionRequest) -> list[Ask]:
         unit = request.user or new_id("unit")
-        return completion_asks(request, self.config.limits, unit)
+        return completion_asks(request, self.config.limits, unit, self.router.deadline())
 
     async def _answer(self, ask: Ask) -> Answer:
         answer = await self.router.answer(ask)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from nested_ray.api.openai import Completion, CompletionChoice, CompletionRequest
 from nested_ray.routing.base import Answer, StreamPart
-from nested_ray.serve.wire import decision_of, logprobs_of, usage_of
+from nested_ray.serve.wire import decision_of, judgement_of, logprobs_of, usage_of
 
 Events = AsyncGenerator[StreamPart | Answer]
 
@@ -32,11 +32,13 @@ class ChunkWriter:
         # Counted in tokens and not in texts: text may come later than its tokens, or be cut by a stop.
         offset = self._offsets.get(index, len(echoed))
         self._offsets[index] = offset + sum(len(token.text) for token in part.tokens)
+        judged = part.choice or (answer.choices[part.index] if answer else None)
         choice = CompletionChoice(
             text=echoed + part.text,
             index=index,
             logprobs=logprobs_of(self.request, part.tokens, offset=offset),
             finish_reason=part.finish_reason,
+            nested=judgement_of(judged) if judged else None,
         )
         return self.envelope([choice], answer)
 

@@ -25,7 +25,9 @@ from nested_ray.serve.limits import check_limits
 LINE_STOPS = ("\n",)
 
 
-def completion_asks(request: CompletionRequest, limits: LimitsConfig, unit: str) -> list[Ask]:
+def completion_asks(
+    request: CompletionRequest, limits: LimitsConfig, unit: str, deadline: float
+) -> list[Ask]:
     """One Ask per prompt; raises InvalidRequest where a limit is passed."""
     check_limits(request, len(request.prompts), limits)
     params = sampling_params(request, limits, num_top_logprobs=request.logprobs or 0)
@@ -36,6 +38,7 @@ def completion_asks(request: CompletionRequest, limits: LimitsConfig, unit: str)
             n=request.n or 1,
             model=request.model,
             unit=unit,
+            deadline=deadline,
         )
         for prompt in request.prompts
     ]
@@ -51,7 +54,7 @@ def infer_ask(
 ) -> Ask:
     """The native form's Ask; `model` and `version` are what its model_id stands for."""
     check_limits(request, 1, limits)
-    stops = request.stops or (LINE_STOPS if request.task == "line" else ())
+    stops = (*request.stops, *LINE_STOPS) if request.task == "line" else request.stops
     return Ask(
         prompt=place(request, request.input, request.suffix or ""),
         params=sampling_params(request, limits, stops=stops),
@@ -127,10 +130,12 @@ def completion_choice(
         index=index,
         logprobs=logprobs_of(request, completion.tokens, offset=len(echoed)),
         finish_reason=completion.finish_reason,
-        nested=ChoiceDecision(
-            level=choice.level, confidence=choice.confidence, parses=choice.parses
-        ),
+        nested=judgement_of(choice),
     )
+
+
+def judgement_of(choice: Choice) -> ChoiceDecision:
+    return ChoiceDecision(level=choice.level, confidence=choice.confidence, parses=choice.parses)
 
 
 def logprobs_of(
@@ -171,7 +176,7 @@ def decision_of(answer: Answer) -> Decision:
         latency=Latency(**asdict(answer.latency)),
         versions=answer.versions,
         arm=answer.arm,
-        escalated=answer.escalated,
+        escalated={level: found.detail for level, found in answer.escalated.items()},
         skipped=answer.skipped,
         cached=answer.cached,
     )

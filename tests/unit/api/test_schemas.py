@@ -77,6 +77,14 @@ def test_bad_bodies_are_refused_with_the_field_and_the_reason(body, message):
         CompletionRequest.from_json(body)
 
 
+def test_a_long_or_strange_field_name_is_not_repeated_whole():
+    with pytest.raises(InvalidRequest) as caught:
+        CompletionRequest.from_json(json.dumps({"prompt": "x", "a\nb" * 50_000: 1}).encode())
+    message = str(caught.value)
+    assert message.startswith("a\\nba\\nb") and "...: unknown field" in message
+    assert len(message) < 200 and message.isprintable()
+
+
 def test_halves_of_surrogate_pairs_are_refused_where_they_get_through():
     with pytest.raises(ValueError, match="half of a surrogate pair at character 0"):
         CompletionRequest(prompt="\ud800")

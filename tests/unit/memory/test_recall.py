@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nested_ray.memory import NUM_BUCKETS, MemoryState, NgramIndex, trace
+from nested_ray.memory import NUM_BUCKETS, MemoryState, NgramIndex
 from nested_ray.memory import index as index_module
 
 from . import brute
@@ -82,16 +82,6 @@ def test_forks_do_not_disturb_each_other(index, documents):
     state.append(text[40])
     assert_same(state.recall(), recalled(index, text[:41]))
     assert_same(fork.recall(), recalled(index, text[:40] + documents[1][:20] + documents[2]))
-
-
-def test_trace_equals_recall_at_every_token(index, documents):
-    text, start = documents[3], 10
-    traced = trace(index, text[start:], before=text[:start])
-    for row, token in enumerate(text[start:]):
-        found = recalled(index, text[: start + row])
-        assert traced.buckets[row] == found.bucket
-        assert traced.gold_probs[row].tolist() == [found.corpus[token], found.cache[token]]
-        assert traced.likeliest[row].tolist() == [found.corpus.argmax(), found.cache.argmax()]
 
 
 def test_the_file_teaches_what_the_corpus_never_saw(index):

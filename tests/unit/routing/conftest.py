@@ -21,7 +21,7 @@ from nested_ray.routing import (
     Router,
     Verifier,
 )
-from nested_ray.routing.base import StreamPart
+from nested_ray.routing.base import Scores, StreamPart
 
 LEVELS = ("syntax", "semantics", "architecture")
 WEIGHTS = {"syntax": 0.3, "semantics": 0.5, "architecture": 0.2}
@@ -59,11 +59,10 @@ class ScriptedLevel:
             self.was_cancelled = True
             raise
 
-    async def score(
-        self, version: int, prompt: Prompt, continuations: Sequence[str]
-    ) -> list[float]:
+    async def score(self, version: int, prompt: Prompt, continuations: Sequence[str]) -> Scores:
         await self._called("score", version)
-        return [math.log(self.scores.get(text, self.probability)) for text in continuations]
+        logprobs = (math.log(self.scores.get(text, self.probability)) for text in continuations)
+        return Scores(tuple(logprobs), engine_ms=0.0)
 
     def completion(self) -> Completion:
         token = TokenLogprob(7, self.text, math.log(self.probability))

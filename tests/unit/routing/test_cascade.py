@@ -15,6 +15,7 @@ from nested_ray.errors import (
 )
 from nested_ray.inference.base import SamplingParams
 from nested_ray.routing import Answer, Router, Verifier
+from nested_ray.routing.base import Reason, Shortcoming
 from nested_ray.routing.breaker import Breaker
 
 from .conftest import DictCache, ScriptedLevel, arm, ask
@@ -33,7 +34,8 @@ def test_an_unsure_answer_goes_on_to_the_next_level(route, levels):
     levels["syntax"].probability = 0.3
     answer = route()
     assert answer.level == "semantics"
-    assert answer.escalated == {"syntax": "confidence 0.30 is under 0.50"}
+    unsure = Shortcoming(Reason.UNSURE, "confidence 0.30 is under 0.50")
+    assert answer.escalated == {"syntax": unsure}
     assert answer.versions == {"syntax": "default@1", "semantics": "default@1"}
 
 
@@ -42,7 +44,7 @@ def test_an_answer_that_breaks_the_file_goes_on_however_sure_it_is(route, levels
     levels["syntax"].probability = 1.0
     answer = route()
     assert answer.level == "semantics"
-    assert answer.escalated == {"syntax": "it does not parse in place"}
+    assert answer.escalated["syntax"].reason is Reason.BROKEN
 
 
 def test_the_highest_level_answers_whatever_it_is_worth(route, levels):
@@ -251,6 +253,44 @@ def test_latency_parts_add_up_to_the_whole(levels):
     assert latency.engine_ms == pytest.approx(7)
     assert latency.queue_ms == pytest.approx(3)
     assert latency.router_ms == latency.verify_ms == pytest.approx(0)
+
+
+def test_waiting_for_a_turn_to_score_is_no_engine_time(levels):
+    now = 0.0
+
+    class Slow(ScriptedLevel):
+        async def score(self, *args):
+            nonlocal now
+            now += 0.010
+            return replace(await super().score(*args), engine_ms=4.0)
+
+    levels["semantics"] = Slow()
+    router = Router([arm()], levels, RoutingConfig(), Verifier(), clock=lambda: now)
+    latency = asyncio.run(router.answer(ask(model="ensemble"))).latency
+    assert latency.engine_ms == pytest.approx(4)
+    assert latency.queue_ms == pytest.approx(6)
+
+
+def test_prompts_of_one_request_share_its_deadline(levels):
+    now = 0.0
+    config = RoutingConfig(request_timeout_s=30)
+    router = Router([arm()], levels, config, Verifier(), clock=lambda: now)
+    deadline = router.deadline()
+    assert deadline == 30
+    assert asyncio.run(router.answer(ask(deadline=deadline))).level == "syntax"
+    now = 31.0
+    with pytest.raises(LevelUnavailable, match=r"within 0\.0 s"):
+        asyncio.run(router.answer(ask(deadline=deadline)))
+    assert asyncio.run(router.answer(ask())).level == "syntax"
+
+
+def test_a_stream_leaves_time_for_the_level_that_stands_in(levels):
+    levels["architecture"].hangs = True
+    config = RoutingConfig(adaptive_selection=False, request_timeout_s=0.3)
+    router = Router([arm()], levels, config, Verifier())
+    *_, answer = collect(router, ask())
+    assert answer.level == "semantics"
+    assert "architecture did not answer" in answer.skipped["architecture"]
 
 
 def test_the_same_question_is_answered_from_the_cache(levels):

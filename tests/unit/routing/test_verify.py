@@ -5,7 +5,7 @@ import pytest
 from nested_ray.inference.base import Prompt, SamplingParams, TokenLogprob
 from nested_ray.languages import get_language
 from nested_ray.routing import Completion, Verifier
-from nested_ray.routing.base import Choice
+from nested_ray.routing.base import Choice, Reason, Shortcoming
 from nested_ray.routing.verify import parses_in_place, rank, shortcoming
 
 
@@ -93,5 +93,5 @@ def test_an_answer_is_ranked_by_syntax_first_and_confidence_second():
     broken, unknown, sound = choice(False, 0.9), choice(None, 0.4), choice(True, 0.3)
     assert sorted((broken, unknown, sound), key=rank) == [broken, sound, unknown]
     assert shortcoming(unknown, 0.4) is None
-    assert shortcoming(sound, 0.4) == "confidence 0.30 is under 0.40"
-    assert shortcoming(broken, 0.4) == "it does not parse in place"
+    assert shortcoming(sound, 0.4) == Shortcoming(Reason.UNSURE, "confidence 0.30 is under 0.40")
+    assert shortcoming(broken, 0.4) == Shortcoming(Reason.BROKEN, "it does not parse in place")

@@ -22,7 +22,7 @@ from nested_ray.api.native import LevelInfo, NestInfo
 from nested_ray.config.serve import ServeConfig
 from nested_ray.inference.base import Prompt, SamplingParams, TokenLogprob, Usage
 from nested_ray.routing import Answer, Arm, Completion, LevelAnswer, LevelFacts, Router, Verifier
-from nested_ray.routing.base import StreamPart
+from nested_ray.routing.base import Scores, StreamPart
 from nested_ray.serve.auth import ApiKeys
 from nested_ray.serve.ingress import build_http
 from nested_ray.serve.service import Service
@@ -54,10 +54,8 @@ class EchoLevel:
             yield StreamPart(token.text, (token,))
         yield StreamPart(tokens[-1].text, tokens[-1:], "stop", Usage(5, len(tokens)))
 
-    async def score(
-        self, version: int, prompt: Prompt, continuations: Sequence[str]
-    ) -> list[float]:
-        return [math.log(0.5)] * len(continuations)
+    async def score(self, version: int, prompt: Prompt, continuations: Sequence[str]) -> Scores:
+        return Scores((math.log(0.5),) * len(continuations), engine_ms=1.0)
 
     async def ping(self) -> None:
         if self.error:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 
@@ -78,11 +79,15 @@ def test_choices_are_numbered_through_all_prompts_in_answers_and_streams(site):
     assert texts == ["a = ok", "a = ok", "b = ok", "b = ok"]
     raw = site.complete(prompt=["a = ", "b = "], n=2, echo=True, stream=True).text
     streamed: dict[int, str] = {}
+    judged: dict[int, object] = {}
     for line in raw.splitlines():
         if line.startswith("data: {"):
             for choice in json.loads(line[6:])["choices"]:
                 streamed[choice["index"]] = streamed.get(choice["index"], "") + choice["text"]
+                if choice["finish_reason"]:
+                    judged[choice["index"]] = choice["nested"]
     assert [streamed[index] for index in range(4)] == texts
+    assert [judged[index] for index in range(4)] == [each["nested"] for each in whole["choices"]]
 
 
 @pytest.mark.parametrize("model", ["auto", "semantics"])
@@ -112,7 +117,8 @@ def test_infer_says_how_it_decided(site):
 def test_the_line_task_stops_at_the_end_of_the_line(site):
     site.infer(task="line")
     site.infer(task="line", stop=";")
-    assert [params.stop for _, params in site.levels["syntax"].asked] == [("\n",), (";",)]
+    stops = [params.stop for _, params in site.levels["syntax"].asked]
+    assert stops == [("\n",), (";", "\n")]
 
 
 def test_model_id_names_a_nest_a_version_or_a_level(make_site):
@@ -296,6 +302,23 @@ def test_requests_are_counted_by_task_and_status(site):
         ("unknown", 400),
     ]
     assert [answer.level for answer in site.meter.answers] == ["syntax", "syntax"]
+
+
+def test_a_client_that_leaves_is_counted_as_such(site):
+    async def never(*args):
+        await asyncio.sleep(3600)
+
+    site.levels["syntax"].generate = never  # type: ignore[method-assign]
+
+    async def story() -> None:
+        async with site.client() as client:
+            call = asyncio.ensure_future(client.post("/v1/completions", json={"prompt": "x"}))
+            await asyncio.sleep(0.05)
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+
+    asyncio.run(story())
+    assert site.meter.requests == [("completion", 499)]
 
 
 def test_the_docs_page_needs_no_other_server(site):

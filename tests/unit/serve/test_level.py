@@ -22,10 +22,13 @@ class LetterEngine:
         self.go_on.set()
         self.num_streams = 0
         self.num_running = 0
+        self.num_scored = 0
+        self.num_counted = 0
         self.most_running = 0
         self.said: list[str] = []
 
     def num_prompt_tokens(self, prompt: Prompt) -> int:
+        self.num_counted += 1
         return len(prompt.prefix)
 
     def stream(self, prompt: Prompt, params: SamplingParams) -> Iterator[Chunk]:
@@ -46,6 +49,8 @@ class LetterEngine:
             self.num_running -= 1
 
     def score(self, prompt: Prompt, continuations: Sequence[str]) -> list[float]:
+        self.num_scored += len(continuations)
+        self.go_on.wait(10)
         return [-float(len(text)) for text in continuations]
 
 
@@ -71,7 +76,8 @@ def test_sampled_choices_are_computed_each_with_a_seed_of_its_own(server, engine
     params = SamplingParams(temperature=1.0, seed=7)
     answer = asyncio.run(server.generate(3, Prompt("ab"), params, 3))
     assert engine.num_streams == 3
-    assert answer.usage.completion_tokens == 9
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (2, 9)
+    assert engine.num_counted == 1
     assert [sample.seed for sample in samples(params, 3)] == [7, 8, 9]
     top = samples(SamplingParams(temperature=1.0, seed=2**63 - 1), 2)
     assert [sample.seed for sample in top] == [2**63 - 1, 0]
@@ -171,7 +177,25 @@ def test_the_event_loop_goes_on_while_the_engine_blocks(server, engine):
 
 
 def test_scores_are_the_engines(server):
-    assert asyncio.run(server.score(3, Prompt(""), ["ab", "abc"])) == [-2.0, -3.0]
+    scores = asyncio.run(server.score(3, Prompt(""), ["ab", "abc"] * 3))
+    assert scores.mean_logprobs == (-2.0, -3.0) * 3
+    assert scores.engine_ms >= 0
+
+
+def test_scoring_ends_when_nobody_waits_for_it(server, engine):
+    engine.go_on.clear()
+
+    async def story() -> None:
+        call = asyncio.ensure_future(server.score(3, Prompt(""), ["x"] * 100))
+        while not engine.num_scored:
+            await asyncio.sleep(0.001)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        engine.go_on.set()
+        await server.generate(3, Prompt(""), SamplingParams(), 1)
+
+    asyncio.run(story())
+    assert 0 < engine.num_scored < 100
 
 
 @pytest.mark.parametrize("call", ["generate", "stream"])
