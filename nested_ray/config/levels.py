@@ -27,9 +27,9 @@ class ScheduleFreeLR(Settings):
     """Schedule-Free AdamW: no schedule, so no end that must be known."""
 
     type: Literal["schedule_free"] = "schedule_free"
-    peak: float = Field(default=3e-3, gt=0)
+    peak: float = Field(default=4e-3, gt=0)
     """Learning rate after warm-up."""
-    warmup_steps: int = Field(default=20, ge=0)
+    warmup_steps: int = Field(default=40, ge=0)
     weight_decay: float = Field(default=0.01, ge=0)
 
 
