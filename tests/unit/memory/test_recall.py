@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -82,6 +85,30 @@ def test_forks_do_not_disturb_each_other(index, documents):
     state.append(text[40])
     assert_same(state.recall(), recalled(index, text[:41]))
     assert_same(fork.recall(), recalled(index, text[:40] + documents[1][:20] + documents[2]))
+
+
+def test_threads_that_share_an_index_recall_what_one_alone_does(index, documents, monkeypatch):
+    monkeypatch.setattr(index_module, "SMALL_ROWS", 0)
+    monkeypatch.setattr(index_module, "REMEMBERED_RANGES", 1)
+
+    def corpus(document):
+        state = MemoryState(index)
+        rows = []
+        for token in document[:30]:
+            state.append(token)
+            rows.append(state.recall().corpus)
+        return rows
+
+    alone = [corpus(document) for document in documents]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            together = list(pool.map(corpus, documents))
+    finally:
+        sys.setswitchinterval(interval)
+    np.testing.assert_array_equal(together, alone)
+    assert len(index._remembered) == 1
 
 
 def test_the_file_teaches_what_the_corpus_never_saw(index):
