@@ -126,18 +126,23 @@ class LevelTrainer:
             )
 
     def restore(self, state: TrainingState) -> None:
-        """Go on from a checkpoint; the decoder was built with that checkpoint's weights."""
+        """Go on from a checkpoint; the decoder was built with that checkpoint's weights.
+
+        A worker that the run did not have before is given rank 0's state and counts from zero.
+        """
         self.optimizer.load_state_dict(state.optimizer)
         self.optimizer.train()
         torch.set_rng_state(state.rng)
         self.step = int(state.cursor["step"])
-        self.counters = Counters(**state.cursor["counters"])
+        if state.cursor["rank"] == self.rank:
+            self.counters = Counters(**state.cursor["counters"])
         self.recent = RecentLosses(**state.cursor["recent"])
         self.cursor = PairingCursor.from_json(state.cursor["pairing"])
         self._before = replace(self.counters)
 
     def _cursor_json(self) -> dict[str, Any]:
         return {
+            "rank": self.rank,
             "step": self.step,
             "pairing": self.cursor.to_json(),
             "counters": asdict(self.counters),

@@ -103,9 +103,9 @@ def choose_run(runs: Path, name: str, config: TrainConfig, *, fresh: bool) -> Ru
             return go_on(path, config)
         if (path / "run.json").exists() and not (path / "finished.json").exists():
             note = (
-                f"{path.name} is unfinished and had other settings "
-                f"({', '.join(changed_settings(path, config)) or 'of another release'}): "
-                f"a new run begins; with the old settings that one goes on"
+                f"{path.name} is unfinished and has other settings "
+                f"({listed(changed_settings(path, config)) or 'of another release'}): "
+                "a new run begins; with its own settings that one goes on"
             )
     return begin(runs / f"{name}-{newest + 1}", config, note)
 
@@ -126,8 +126,10 @@ def go_on(path: Path, config: TrainConfig) -> RunDir:
         return RunDir(path, path.name, unique_id, resumed=True, lock=lock)
     for name in DEPENDENT:
         remove(path / name)
-    unique_id = write_facts(path, config)  # last: a crash before it only removes once more
-    note = f"changed since {path.name} began: {', '.join(changed)}"
+    # A new id: the registry may know what was published under the old one. The config comes last,
+    # so that a crash before it only does all of this once more.
+    unique_id = write_facts(path, config)
+    note = f"changed since {path.name} was last started: {listed(changed)}"
     return RunDir(path, path.name, unique_id, resumed=True, lock=lock, note=note)
 
 
@@ -157,6 +159,12 @@ def changed_settings(path: Path, config: TrainConfig) -> list[str]:
         before = {}
     now = flatten(config.model_dump(mode="json"))
     return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+
+
+def listed(keys: list[str], most: int = 5) -> str:
+    """The keys for a sentence."""
+    more = f" and {len(keys) - most} more" if len(keys) > most else ""
+    return ", ".join(keys[:most]) + more
 
 
 def flatten(values: Any, prefix: str = "") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from datasets import Dataset
 from ray.util import list_named_actors
 
 from nested_ray.config.train import TrainConfig
+from nested_ray.distill.exchange import ExchangeReport
 from nested_ray.errors import LevelFailed
 from nested_ray.models import load_model
 from nested_ray.train.fit import NAMESPACE, fit_levels
@@ -167,3 +168,27 @@ def test_a_killed_worker_goes_on_and_a_level_without_a_place_fails_alone(
     again = fit(config(max_steps=200, names=("syntax",)), datasets, tmp_path, solo=True)
     assert again.levels["syntax"].steps == 200
     assert again.levels["syntax"].tokens_seen == 200 * 4 * 32
+
+    # And for longer: it goes on from there.
+    longer = fit(config(max_steps=210, names=("syntax",)), datasets, tmp_path, solo=True)
+    assert longer.levels["syntax"].steps == 210
+    assert longer.levels["syntax"].tokens_seen == 210 * 4 * 32
+    assert longer.exchange == ExchangeReport()
+
+
+def test_an_interrupted_run_goes_on_from_the_step_it_was_interrupted_at(
+    cluster, datasets, tmp_path
+):
+    settings = config(max_steps=5000, names=("syntax",), syntax={"checkpoint_every_steps": 5000})
+    seen = []
+
+    def interrupt(snapshot):
+        seen.append(snapshot["syntax"].step)
+        if seen[-1] >= 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(settings, datasets, tmp_path, solo=True, on_progress=interrupt)
+    assert seen[-1] < 5000
+    again = fit(config(max_steps=1, names=("syntax",)), datasets, tmp_path, solo=True)
+    assert seen[-1] <= again.levels["syntax"].steps < 5000

@@ -135,6 +135,34 @@ def test_a_resumed_run_repeats_the_uninterrupted_loss_curve(make_trainer, tmp_pa
     assert mine.targets_used > 0
 
 
+def test_a_run_may_go_on_for_longer_than_it_was_first_given(make_trainer, tmp_path):
+    first = make_trainer(max_steps=4)
+    losses_of(first, 4)
+    first.save(tmp_path)
+    longer = make_trainer(max_steps=6, model_dir=tmp_path)
+    longer.restore(load_state(tmp_path, rank=0))
+    assert (first.done, longer.done) == (True, False)
+    losses_of(longer, 2)
+    assert longer.done
+    assert longer.counters.tokens_seen > first.counters.tokens_seen
+    shorter = make_trainer(max_steps=3, model_dir=tmp_path)
+    shorter.restore(load_state(tmp_path, rank=0))
+    assert (shorter.done, shorter.step) == (True, 4)
+
+
+def test_a_worker_added_to_a_run_goes_on_from_its_step_and_counts_only_its_own(
+    make_trainer, tmp_path
+):
+    first = make_trainer()
+    losses_of(first, 4)
+    first.save(tmp_path)
+    added = make_trainer(model_dir=tmp_path)
+    added.rank = 1
+    added.restore(load_state(tmp_path, rank=1))
+    assert (added.step, added.counters.tokens_seen) == (4, 0)
+    assert added.cursor == first.cursor
+
+
 def test_saving_does_not_change_the_run(make_trainer, tmp_path):
     plain, saving = make_trainer(), make_trainer()
     losses_of(plain, 4)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -53,6 +56,10 @@ def test_another_config_or_fresh_begins_a_new_run(tmp_path, config, open_run):
     other = open_run(tmp_path, changed, solo=False, fresh=False)
     other.close()
     assert (other.run_id, other.resumed) == ("small-2", False)
+    assert other.note == (
+        "small-1 is unfinished and has other settings (seed): "
+        "a new run begins; with its own settings that one goes on"
+    )
     assert open_run(tmp_path, changed, solo=False, fresh=True).run_id == "small-3"
 
 
@@ -89,3 +96,81 @@ def test_a_stage_is_made_once_and_never_half(tmp_path, config, open_run):
     folder = run.stage("corpus", lambda aside: (aside / "whole").write_text("1"))
     assert [path.name for path in folder.iterdir()] == ["whole"]
     run.stage("corpus", lambda aside: pytest.fail("made twice"))
+
+
+def with_settings(config, changes):
+    values = config.model_dump(mode="json")
+    for dotted, value in changes.items():
+        *parents, last = dotted.split(".")
+        node = values
+        for part in parents:
+            node = node[int(part) if part.isdigit() else part]
+        node[last] = value
+    return TrainConfig.from_values(values)
+
+
+@pytest.mark.parametrize(
+    ("changes", "goes_on"),
+    [
+        ({"max_failures": 9}, True),
+        ({"evaluation.max_lines": 5}, True),
+        ({"levels.0.budget.max_steps": 900, "levels.0.budget.num_workers": 2}, True),
+        ({"levels.0.budget.use_gpu": True, "levels.0.budget.checkpoint_every_steps": 7}, True),
+        ({"levels.0.budget.micro_batch_size": 3}, False),
+        ({"levels.0.lr.peak": 0.5}, False),
+        ({"windows.window_tokens": 64}, False),
+        ({"nest": "other"}, False),
+    ],
+)
+def test_only_settings_that_change_what_was_learned_begin_a_new_run(
+    tmp_path, config, open_run, changes, goes_on
+):
+    open_run(tmp_path, config, solo=False, fresh=False).close()
+    run = open_run(tmp_path, with_settings(config, changes), solo=False, fresh=False)
+    assert run.resumed == goes_on
+    assert all(key in run.note for key in changes)
+
+
+def test_what_depends_on_changed_settings_is_made_again(tmp_path, config, open_run):
+    first = open_run(tmp_path, config, solo=False, fresh=False)
+    first.stage("corpus", lambda aside: (aside / "a").write_text("1"))
+    first.stage("nest", lambda aside: (aside / "a").write_text("1"))
+    (first.path / "fit.json").write_text("{}")
+    first.close()
+
+    same = open_run(tmp_path, config, solo=False, fresh=False)
+    same.close()
+    assert (same.note, same.unique_id) == ("", first.unique_id)
+    assert (same.path / "fit.json").exists()
+
+    longer = with_settings(config, {"levels.0.budget.max_steps": 900})
+    run = open_run(tmp_path, longer, solo=False, fresh=False)
+    run.close()
+    assert run.note == "changed since small-1 was last started: levels.0.budget.max_steps"
+    assert run.unique_id != first.unique_id
+    kept = {path.name for path in run.path.iterdir()}
+    assert "corpus" in kept and not kept & {"fit.json", "nest", ".nest.unfinished"}
+    config_file = json.loads((run.path / "config.json").read_text())
+    assert config_file["levels"][0]["budget"]["max_steps"] == 900
+    again = open_run(tmp_path, longer, solo=False, fresh=False)
+    assert (again.note, again.unique_id) == ("", run.unique_id)
+
+
+def test_runs_that_start_at_once_have_numbers_of_their_own(tmp_path, config, open_run):
+    at_once = Barrier(8)
+
+    def start(_):
+        at_once.wait()
+        return open_run(tmp_path, config, solo=False, fresh=True).run_id
+
+    with ThreadPoolExecutor(8) as pool:
+        names = list(pool.map(start, range(8)))
+    assert sorted(names) == [f"small-{number}" for number in range(1, 9)]
+
+
+def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path, config, open_run):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(
+        TrainingError, match=r"cannot write a run below .*Not a directory.*NESTED_RAY"
+    ):
+        open_run(tmp_path / "file", config, solo=False, fresh=False)
