@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-MetricKind = Literal["counter", "gauge", "histogram"]
+MetricKind = Literal["counter", "histogram"]
 
 # Memory answers in under a millisecond, a level on one CPU core within seconds.
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -23,7 +23,7 @@ class Metric:
     name: str
     kind: MetricKind
     unit: str
-    """`s`, `1` (a count or a share), `tokens/s`, `nats`, `bytes`."""
+    """`s`, `1` (a count) or `tokens`."""
     description: str
     tags: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
@@ -32,10 +32,6 @@ class Metric:
 
 def _counter(name: str, description: str, tags: tuple[str, ...] = (), unit: str = "1") -> Metric:
     return Metric(f"nested_learning_{name}", "counter", unit, description, tags)
-
-
-def _gauge(name: str, unit: str, description: str, tags: tuple[str, ...] = ()) -> Metric:
-    return Metric(f"nested_learning_{name}", "gauge", unit, description, tags)
 
 
 def _latency(name: str, description: str, tags: tuple[str, ...] = ()) -> Metric:
@@ -61,48 +57,8 @@ SHED = _counter(
 )
 CACHE_HITS = _counter("cache_hits_total", "Answers that came from the response cache.")
 CACHE_MISSES = _counter("cache_misses_total", "Answers that the response cache did not hold.")
-CACHE_ERRORS = _counter("cache_errors_total", "Cache reads or writes that failed; cost speed only.")
 COMPLETION_TOKENS = _counter(
     "completion_tokens_total", "Tokens generated, by level.", ("level",), unit="tokens"
-)
-
-# Training
-TRAINING_PROGRESS = _gauge(
-    "training_progress", "1", "Share of a level's steps that are done, 0 to 1.", ("run", "level")
-)
-TRAINING_LOSS = _gauge(
-    "training_loss", "nats", "Cross-entropy per target token of the last step.", ("run", "level")
-)
-DISTILL_LOSS = _gauge(
-    "distill_loss", "nats", "Distillation term of the last step that had targets.", ("run", "level")
-)
-TOKENS_PER_SECOND = _gauge(
-    "tokens_per_second", "tokens/s", "Target tokens trained on per second.", ("run", "level")
-)
-LEARNING_RATE = _gauge("learning_rate", "1", "Learning rate of the last step.", ("run", "level"))
-GRAD_NORM = _gauge("grad_norm", "1", "Gradient norm before clipping.", ("run", "level"))
-ACCURACY = _gauge(
-    "accuracy", "1", "Next-token accuracy on held-out windows, 0 to 1.", ("nest", "level")
-)
-LEVEL_RESTARTS = _counter(
-    "level_restarts_total", "Restarts of a level's workers after a failure.", ("run", "level")
-)
-
-# Soft targets between levels
-TARGETS_PUBLISHED = _counter(
-    "targets_published_total", "Records of soft targets handed to the exchange.", ("run", "level")
-)
-TARGETS_USED = _counter(
-    "targets_used_total", "Records that went into a student's loss.", ("run", "level")
-)
-TARGETS_STALE = _counter(
-    "targets_stale_total", "Records refused because their teacher moved on.", ("run", "level")
-)
-TARGETS_LOST = _counter(
-    "targets_lost_total", "Records asked for that the exchange did not hold.", ("run", "level")
-)
-TARGET_BYTES = _counter(
-    "target_bytes_total", "Bytes of soft targets published.", ("run", "level"), unit="bytes"
 )
 
 ALL: tuple[Metric, ...] = tuple(

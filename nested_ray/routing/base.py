@@ -156,4 +156,8 @@ class Answer:
     """Levels whose answer was not good enough, with the reason; in the order in which they were asked."""
     skipped: dict[str, str] = field(default_factory=dict[str, str])
     """Levels that should have been asked and could not answer, with the reason."""
+    shed: tuple[str, ...] = ()
+    """Those among the skipped that were full."""
     cached: bool = False
+    cache_missed: bool = False
+    """The cache was asked and did not hold it."""

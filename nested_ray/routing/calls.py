@@ -45,7 +45,9 @@ class LevelCalls:
         self.answered: list[str] = []
         self.skipped: dict[str, str] = {}
         self.usage = Usage(0, 0)
+        self.cache_missed = False
         self._failures: list[Exception] = []
+        self._full: set[str] = set()
         self._clients = clients
         self._breaker = breaker
         self._clock = clock
@@ -172,7 +174,13 @@ class LevelCalls:
         self.skipped[level] = str(error)
         if isinstance(error, LevelUnavailable) and not isinstance(error, OutOfTime):
             self._breaker.failed((self.arm.version, level))
+        if isinstance(error, Overloaded):
+            self._full.add(level)
         self._failures.append(error)
+
+    def shed(self) -> tuple[str, ...]:
+        """The skipped levels that were full."""
+        return tuple(level for level in self.skipped if level in self._full)
 
     def nobody_answered(self) -> Exception:
         """The error of a request that no level answered: load first, then ours."""

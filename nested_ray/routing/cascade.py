@@ -205,8 +205,15 @@ class Router:
         value = await self._cache.get(cache_key(ask, calls.arm, self.config))
         answer = load_answer(value) if value is not None else None
         if answer is None:
+            calls.cache_missed = True
             return None
-        return replace(answer, cached=True, arm=calls.arm.name, latency=calls.latency())
+        return replace(
+            answer,
+            cached=True,
+            cache_missed=False,
+            arm=calls.arm.name,
+            latency=calls.latency(),
+        )
 
     async def _remember(self, ask: Ask, calls: LevelCalls, answer: Answer) -> None:
         # An answer given while a level was away must not outlive that level's absence.
@@ -237,6 +244,8 @@ def conclude(
         arm=calls.arm.name,
         escalated=dict(escalated or {}),
         skipped=dict(calls.skipped),
+        shed=calls.shed(),
+        cache_missed=calls.cache_missed,
     )
 
 

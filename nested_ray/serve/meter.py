@@ -26,7 +26,9 @@ class RayMeter:
         self._answers = counter(metrics.ANSWERS)
         self._escalations = counter(metrics.ESCALATIONS)
         self._tokens = counter(metrics.COMPLETION_TOKENS)
+        self._shed = counter(metrics.SHED)
         self._hits = counter(metrics.CACHE_HITS)
+        self._misses = counter(metrics.CACHE_MISSES)
         self._duration = histogram(metrics.INFERENCE_DURATION)
         self._engine = histogram(metrics.ENGINE_DURATION)
         self._verify = histogram(metrics.VERIFY_DURATION)
@@ -43,6 +45,8 @@ class RayMeter:
         if answer.cached:
             self._hits.inc()
             return
+        if answer.cache_missed:
+            self._misses.inc()
         self._engine.observe(latency.engine_ms / 1000, tags=level)
         self._verify.observe(latency.verify_ms / 1000, tags=level)
         if answer.usage.completion_tokens:
@@ -50,6 +54,8 @@ class RayMeter:
         for passed_on, shortcoming in answer.escalated.items():
             tags = {"level": passed_on, "reason": shortcoming.reason.value}
             self._escalations.inc(tags=tags)
+        for full in answer.shed:
+            self._shed.inc(tags={"level": full})
 
 
 def counter(metric: metrics.Metric) -> Counter:

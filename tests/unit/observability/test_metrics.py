@@ -27,8 +27,4 @@ def test_the_names_that_dashboards_rely_on_are_there():
     assert names >= {
         "nested_learning_requests_total",
         "nested_learning_inference_duration_seconds",
-        "nested_learning_training_progress",
-        "nested_learning_accuracy",
-        "nested_learning_training_loss",
-        "nested_learning_tokens_per_second",
     }

@@ -122,6 +122,7 @@ def test_a_level_that_fails_is_skipped_and_named(route, levels, error):
     answer = route()
     assert answer.level == "semantics"
     assert answer.skipped == {"syntax": str(error)}
+    assert answer.shed == (("syntax",) if isinstance(error, Overloaded) else ())
 
 
 def test_a_level_that_hangs_is_cancelled_and_skipped(route, levels):
@@ -301,7 +302,8 @@ def test_the_same_question_is_answered_from_the_cache(levels):
     assert len(levels["syntax"].calls) == 1
     assert again.cached and not first.cached
     assert again.choices == first.choices
-    assert again == replace(first, cached=True, latency=again.latency)
+    assert first.cache_missed
+    assert again == replace(first, cached=True, cache_missed=False, latency=again.latency)
 
 
 @pytest.mark.parametrize(
