@@ -11,6 +11,7 @@ from nested_ray.datasets.fim import NUM_MARKERS, fim_prompt
 from nested_ray.datasets.tokenizer import NestTokenizer
 from nested_ray.errors import PromptTooLong
 from nested_ray.inference.base import Prompt
+from nested_ray.inference.endings import Ending, ending_before
 from nested_ray.levels.base import Level, Place
 
 MAX_PROMPT_TOKENS = 32_768
@@ -37,10 +38,9 @@ class EncodedPrompt:
     prompt: Prompt
 
     @property
-    def stop(self) -> tuple[str, ...]:
-        """Where the answer would repeat the suffix; empty without one."""
-        opening = first_line_of(clean(self.prompt.suffix))
-        return (opening,) if opening else ()
+    def ending(self) -> Ending:
+        """Where the answer would repeat the suffix."""
+        return ending_before(clean(self.prompt.suffix))
 
 
 class PromptEncoder:
@@ -176,12 +176,3 @@ def is_indentation(data: bytes) -> bool:
 def is_continuation(byte: int) -> bool:
     """Whether a UTF-8 character is under way at this byte."""
     return byte & 0b1100_0000 == 0b1000_0000
-
-
-def first_line_of(suffix: str) -> str:
-    """The suffix up to the end of its first line with something on it; empty when there is none."""
-    num_blank = len(suffix) - len(suffix.lstrip())
-    if num_blank == len(suffix):
-        return ""
-    line_end = suffix.find("\n", num_blank)
-    return suffix if line_end < 0 else suffix[: line_end + 1]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nested_ray.inference.base import TokenLogprob
+from nested_ray.inference.endings import NO_ENDING, CloserSearch, Ending
 
 
 class TextBuffer:
@@ -16,8 +17,12 @@ class TextBuffer:
     are spread over several tokens belongs to the one that completes it.
     """
 
-    def __init__(self, stop: Sequence[str]):
-        self._stop = tuple(text for text in stop if text)
+    def __init__(self, stop: Sequence[str], ending: Ending = NO_ENDING):
+        self._stop = tuple(text for text in (*stop, *ending.stop) if text)
+        self._blanks = ending.blanks
+        self._closers = CloserSearch(ending.closers)
+        # Blanks are held back as the beginning of a stop string is: they may lead to a closer.
+        self._held_back = (*self._stop, ending.blanks + ending.closers[:1])
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._held: list[TokenLogprob] = []
         self.stopped = False
@@ -29,7 +34,7 @@ class TextBuffer:
             return []
         self._held.append(replace(token, text=self._decoder.decode(data)))
         text = "".join(held.text for held in self._held)
-        position = self._find_stop(text)
+        position = self._find_stop(text, num_new=len(self._held[-1].text))
         if position is not None:
             self.stopped = True
             return self._cut(position)
@@ -40,20 +45,27 @@ class TextBuffer:
         held, self._held = self._held, []
         return held
 
-    def _find_stop(self, text: str) -> int | None:
+    def _find_stop(self, text: str, num_new: int) -> int | None:
         """Start of the stop string that is complete first, the longest of those that end together.
+
+        A closer is a stop string too, wherever it is one: the search for it has seen the text
+        before the `num_new` characters.
 
         So the answer does not depend on how the text is cut into tokens.
         """
         starts = {stop: text.find(stop) for stop in self._stop}
         ends = [(start + len(stop), start) for stop, start in starts.items() if start >= 0]
+        num_seen = len(text) - num_new
+        if (closer := self._closers.find(text[num_seen:])) is not None:
+            before = text[: num_seen + closer]
+            ends.append((len(before) + 1, len(before.removesuffix(self._blanks))))
         return min(ends)[1] if ends else None
 
     def _num_uncertain(self, text: str) -> int:
         """Length of the longest end of `text` with which some stop string begins."""
-        longest = max((len(stop) for stop in self._stop), default=1) - 1
+        longest = max(len(stop) for stop in self._held_back) - 1
         for length in range(min(longest, len(text)), 0, -1):
-            if any(stop.startswith(text[-length:]) for stop in self._stop):
+            if any(stop.startswith(text[-length:]) for stop in self._held_back):
                 return length
         return 0
 

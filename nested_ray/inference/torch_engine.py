@@ -84,7 +84,7 @@ class TorchEngine:
         encoded = self.prompts.encode(prompt, params.max_tokens)
         memory = self.memory.read(encoded) if params.use_memory else None
         writer = self.writer(encoded, memory, params)
-        draft = Draft(writer, stop=(*params.stop, *encoded.stop), max_tokens=params.max_tokens)
+        draft = Draft(writer, stop=params.stop, max_tokens=params.max_tokens, ending=encoded.ending)
         reading = Reading(self, encoded)
         while draft.finish_reason is None and reading.logits_V is not None:
             chunk = draft.write(probabilities(reading.logits_V))

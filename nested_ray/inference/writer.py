@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nested_ray.inference.base import Chunk, FinishReason, SamplingParams, TokenLogprob
+from nested_ray.inference.endings import NO_ENDING, Ending
 from nested_ray.inference.sampling import (
     Probabilities,
     choose_token,
@@ -152,9 +153,16 @@ class Writer:
 class Draft:
     """An answer under way: the tokens a Writer chooses, as text that may be shown."""
 
-    def __init__(self, writer: Writer, *, stop: Sequence[str], max_tokens: int):
+    def __init__(
+        self,
+        writer: Writer,
+        *,
+        stop: Sequence[str],
+        max_tokens: int,
+        ending: Ending = NO_ENDING,
+    ):
         self._writer = writer
-        self._buffer = TextBuffer(stop)
+        self._buffer = TextBuffer(stop, ending)
         self._num_left = max_tokens
         self.finish_reason: FinishReason | None = None if max_tokens > 0 else "length"
         self.last_id = -1

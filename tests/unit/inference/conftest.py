@@ -58,7 +58,7 @@ def write_nest(folder: Path, tokenizer: NestTokenizer) -> Path:
         )
         with torch.no_grad():  # fresh weights say almost the same after every text
             for weight in model.parameters():
-                weight.mul_(3.0 if weight.dim() > 1 else 1.0)
+                weight.mul_(1.5 if weight.dim() > 1 else 1.0)
         save_model(model, level_folder(folder, level.name))
         mixing = MixingWeights(LEVEL_EXPERTS, np.tile([0.25, 0.25, 0.5], (NUM_BUCKETS, 1)))
         write_text(level_folder(folder, level.name) / "mixing.json", mixing.to_json())
