@@ -54,7 +54,7 @@ def make_steps(trainer: LevelTrainer, board: BoardClient | None) -> None:
 
 def is_cancelled(trainer: LevelTrainer, board: BoardClient | None) -> bool:
     """Whether to stop before the next step; all workers of a level stop at the same one."""
-    cancelled = board is not None and board.cancelled
+    cancelled = bool(board and board.cancelled)
     if trainer.world_size == 1:
         return cancelled
     # Each hears of it in its own second; one that went on alone would wait for the others for ever.
