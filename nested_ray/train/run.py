@@ -64,6 +64,8 @@ def run(
     """
     with closing(open_run(home, config, solo=solo, fresh=fresh)) as run_dir:
         reporter.note(f"run {run_dir.run_id}{' goes on' if run_dir.resumed else ''}")
+        if run_dir.note:
+            reporter.note(run_dir.note)
         prepared = prepare(config, run_dir, reporter)
         fit = train_levels(config, prepared, run_dir, reporter, solo=solo)
         nest_dir, report = build_nest(config, prepared, fit, run_dir, reporter)

@@ -96,7 +96,7 @@ def test_a_submitted_job_trains_and_registers(head: Head):
     )
     assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-2000:]
     assert "registered job@1" in ended.stdout
-    shown = json.loads(head.shell.run("registry", "show", "job", "--json").stdout)
+    shown = json.loads(head.shell.run("registry", "show", "job@champion", "--json").stdout)
     assert shown["version"] == 1
     assert all(level["metrics"]["targets_used"] > 0 for level in shown["levels"])
 

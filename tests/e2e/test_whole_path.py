@@ -118,7 +118,7 @@ def test_three_completions_and_the_urls_are_printed(trained):
 
 
 def test_every_level_learned_from_its_peers(trained, shell):
-    shown = json.loads(shell.run("registry", "show", "tiny", "--json").stdout)
+    shown = json.loads(shell.run("registry", "show", "tiny@champion", "--json").stdout)
     used = {level["name"]: level["metrics"]["targets_used"] for level in shown["levels"]}
     assert set(used) == {"syntax", "semantics", "architecture"}
     assert all(count > 0 for count in used.values()), used
