@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pytest
 
-from tests.e2e.conftest import ROOT, TINY, Shell, wait_for
+from tests.e2e.conftest import TINY, Shell, wait_for
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -29,13 +28,3 @@ def test_a_killed_training_goes_on_where_it_stood(shell: Shell, tmp_path):
     result = json.loads(second.stdout)
     assert result["version"] == 1
     assert {level["steps"] for level in result["fit"]["levels"].values()} == {60}
-
-
-def test_a_code_base_in_bsl_is_learned_like_any_other(shell: Shell):
-    corpus = ROOT / "tests" / "data" / "bsl"
-    ended = shell.run(
-        "train", TINY, "--corpus", corpus, "--set", "name=bsl", "--set", "nest=bsl", "--json"
-    )
-    assert ended.returncode == 0, ended.stderr[-4000:]
-    assert re.search(r"bsl \d+", ended.stderr)
-    assert json.loads(ended.stdout)["aliases"] == ["candidate", "champion"]

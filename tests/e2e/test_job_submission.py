@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
-import signal
 import subprocess
 import sys
 import tempfile
@@ -43,9 +43,10 @@ class Head:
         return {"Authorization": f"Bearer {self.shell.variables['RAY_AUTH_TOKEN']}"}
 
 
-@pytest.fixture
-def head(tmp_path: Path) -> Iterator[Head]:
-    """`ray start --head` on ports and a folder of its own, ended by its own process id."""
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
+    """`ray start --head` on ports and a folder of its own, ended by its own processes' ids."""
+    tmp_path = tmp_path_factory.mktemp("head")
     shell = Shell(
         tmp_path / "home",
         {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)},
@@ -73,20 +74,17 @@ def head(tmp_path: Path) -> Iterator[Head]:
             wait_for(head.is_up, lambda: (tmp_path / "head.log").read_text()[-4000:])
             yield head
         finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=60)
-            finally:
-                for left in processes_of(shell.home):
-                    left.kill()
+            for started in processes_of(shell.home):
+                started.kill()
+            process.wait(timeout=60)
 
 
-def test_a_submitted_job_trains_and_registers(head: Head):
+def test_a_submitted_job_learns_a_code_base_in_bsl_and_registers_it(head: Head):
     ended = subprocess.run(
         [
             *(str(RAY), "job", "submit", "--address", head.url, "--working-dir", str(ROOT), "--"),
             *("nested-ray", "train", str(TINY.relative_to(ROOT))),
-            *("--set", "name=job", "--set", "nest=job"),
+            *("--corpus", "tests/data/bsl", "--set", "name=job", "--set", "nest=job"),
         ],
         cwd=ROOT,
         env=head.shell.environment,
@@ -96,6 +94,7 @@ def test_a_submitted_job_trains_and_registers(head: Head):
     )
     assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-2000:]
     assert "registered job@1" in ended.stdout
+    assert re.search(r"bsl \d+", ended.stdout)
     shown = json.loads(head.shell.run("registry", "show", "job@champion", "--json").stdout)
     assert shown["version"] == 1
     assert all(level["metrics"]["targets_used"] > 0 for level in shown["levels"])

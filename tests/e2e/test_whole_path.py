@@ -125,7 +125,7 @@ def test_every_level_learned_from_its_peers(trained, shell):
 
 
 def test_the_official_client_gets_answers_streamed_and_whole(trained):
-    assert trained["models"] == ["auto", "syntax", "semantics", "architecture", "ensemble"]
+    assert set(trained["models"]) == {"auto", "ensemble", "syntax", "semantics", "architecture"}
     assert trained["streamed"] == trained["direct"]
     assert trained["whole"]["nested"]["level"] in ("syntax", "semantics", "architecture")
 

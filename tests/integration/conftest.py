@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-# Before Ray is imported anywhere: clusters of the tests share no token with the user's own.
+# Before Ray is imported anywhere: clusters of the tests share no token with the user's own. It is one token for
+# all of them, since Ray reads it once a process.
 os.environ.setdefault("RAY_AUTH_MODE", "token")
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(24))
 
