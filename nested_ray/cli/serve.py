@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,11 +71,13 @@ def check_port(port: int) -> None:
 
 def print_urls(console: Console, endpoint: Endpoint, session: RaySession) -> None:
     """Where people and programs find what is running."""
-    console.print(f"API            {endpoint.openai_url}", highlight=False)
-    console.print(f"documentation  {endpoint.docs_url}", highlight=False)
+    # Without wrapping: an address in two pieces cannot be clicked or copied.
+    say = partial(console.print, highlight=False, soft_wrap=True)
+    say(f"API            {endpoint.openai_url}")
+    say(f"documentation  {endpoint.docs_url}")
     if session.dashboard_url:
         hint = f"  [dim](its token is in {session.token_file})[/]" if session.token_file else ""
-        console.print(f"Ray dashboard  {session.dashboard_url}{hint}", highlight=False)
+        say(f"Ray dashboard  {session.dashboard_url}{hint}")
 
 
 def wait_for_interrupt() -> None:

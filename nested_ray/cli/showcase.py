@@ -10,13 +10,14 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
+from nested_ray.datasets.lines import is_code
 from nested_ray.errors import InferenceError
 
 if TYPE_CHECKING:
     from nested_ray.datasets.lines import LineTask
     from nested_ray.serve.local import Endpoint
 
-NUM_ASKED = 12
+NUM_ASKED = 24
 NUM_SHOWN = 3
 LINES_ABOVE = 4
 
@@ -39,11 +40,13 @@ def show_completions(endpoint: Endpoint, lines: Sequence[LineTask], console: Con
         # The nest is registered and served: a refused question must not end that.
         console.print(f"no completions to show: {exc}", markup=False)
         return
-    answers.sort(key=lambda answer: answer.confidence, reverse=True)
+    code = [answer for answer in answers if is_code(answer.text.strip())]
+    code.sort(key=lambda answer: answer.confidence, reverse=True)
     console.print(
-        f"\n[bold]Held-out lines, completed[/] [dim](the {min(NUM_SHOWN, len(answers))} surest of {len(answers)} asked)[/]"
+        f"\n[bold]Held-out lines, completed[/] [dim](the {min(NUM_SHOWN, len(code))} surest of "
+        f"{len(answers)} asked; comments and blanks left out)[/]"
     )
-    for answer in answers[:NUM_SHOWN]:
+    for answer in code[:NUM_SHOWN]:
         console.print(render_answer(answer), highlight=False)
 
 

@@ -40,8 +40,8 @@ PRESETS = {
 
 
 INIT_GAIN = 0.45
-"""Initial weights have standard deviation gain / sqrt(width): 0.02 at width 512, the usual value, and more in narrow
-models, which learn faster so: held-out loss 5.01 against 5.10 nats after 300 steps of `nano`."""
+"""Initial weights have standard deviation gain / sqrt(width): 0.02 at width 512, the usual value, and more in
+narrower models, which learn faster so."""
 
 
 def build_model(

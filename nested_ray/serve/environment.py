@@ -15,9 +15,8 @@ BINARY_VARIABLE = "NESTED_RAY_HAPROXY"
 def serve_environment() -> dict[str, str]:
     """What every process of the cluster should have in its environment.
 
-    HAProxy in front and the throughput mode behind it answered five times as many requests as Serve's
-    defaults; docs/serving.md has the table. In the throughput mode user code shares the replica's event
-    loop, which is why level.py computes in a thread.
+    HAProxy in front spares every request a proxy written in Python. In the throughput mode user code shares the
+    replica's event loop, which is why level.py computes in a thread.
     """
     return {
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
