@@ -101,6 +101,7 @@ def stage_bars(console: Console) -> Progress:
         TimeElapsedColumn(),
         console=console,
         transient=True,
+        redirect_stdout=False,  # stdout is not ours: the session passes on what Ray prints there
     )
 
 
