@@ -70,8 +70,13 @@ class Shell:
         finally:
             process.kill()
             process.wait()
-            for left in processes_of(self.home):
-                left.kill()
+            self.kill_what_is_left()
+
+    def kill_what_is_left(self) -> None:
+        """Including servers that lost their supervisor, which know nothing of this home's variable."""
+        for left in processes_of(self.home):
+            left.kill()
+        self.run("storage", "stop")
 
     def wait_until_nothing_runs(self) -> None:
         """Every process that this home started has ended."""

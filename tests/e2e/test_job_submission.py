@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from nested_ray.cli.ray_session import free_ports
-from tests.e2e.conftest import PATIENCE_S, ROOT, TINY, Shell, processes_of, wait_for
+from tests.e2e.conftest import PATIENCE_S, ROOT, TINY, Shell, wait_for
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -74,8 +74,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
             wait_for(head.is_up, lambda: (tmp_path / "head.log").read_text()[-4000:])
             yield head
         finally:
-            for started in processes_of(shell.home):
-                started.kill()
+            shell.kill_what_is_left()
             process.wait(timeout=60)
 
 
