@@ -1,0 +1,1 @@
+"""A repository → findings that can be proven: syntax, semantics, architecture."""

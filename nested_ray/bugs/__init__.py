@@ -1,0 +1,1 @@
+"""What a level's model learned about wrong names, operators, literals and argument orders."""

@@ -1,0 +1,1 @@
+"""A tree or a diff → ranked findings in the formats that people and tools read."""
