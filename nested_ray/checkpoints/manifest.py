@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from nested_ray.errors import DigestMismatch
+from nested_ray.files import sha256_of, write_json
 
 FORMAT = 1
-
-
-def write_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, then put it in place whole."""
-    aside = path.with_name(path.name + ".partial")
-    write(aside)
-    with open(aside, "rb") as file:
-        os.fsync(file.fileno())  # before the rename: a crash between them left an empty file
-    os.replace(aside, path)
-
-
-def write_json(path: Path, values: Any) -> None:
-    text = json.dumps(values, ensure_ascii=False, indent=1, sort_keys=True)
-    write_file(path, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
 def write_manifest(directory: Path, name: str, files: Iterable[str]) -> None:
@@ -38,7 +22,6 @@ def write_manifest(directory: Path, name: str, files: Iterable[str]) -> None:
         for file in sorted(files)
     }
     write_json(directory / name, {"format": FORMAT, "files": entries})
-    _fsync_folder(directory)
 
 
 def read_manifest(directory: Path, name: str) -> tuple[str, ...]:
@@ -59,11 +42,6 @@ def read_manifest(directory: Path, name: str) -> tuple[str, ...]:
     return tuple(entries)
 
 
-def sha256_of(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _verify(path: Path, expected: str) -> None:
     found = sha256_of(path) if path.is_file() else "nothing"
     if found != expected:
@@ -71,11 +49,3 @@ def _verify(path: Path, expected: str) -> None:
             f"{path} should have sha256 {expected}, found {found}; "
             "the file changed after it was written; start the run again with --fresh"
         )
-
-
-def _fsync_folder(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from nested_ray.checkpoints.manifest import read_manifest, write_file, write_json, write_manifest
+from nested_ray.checkpoints.manifest import read_manifest, write_manifest
 from nested_ray.checkpoints.nesting import flatten, unflatten
+from nested_ray.files import write_file, write_json
 
 SHARED_MANIFEST = "manifest.json"
 OPTIMIZER_TENSORS = "optimizer.safetensors"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 from nested_ray.corpus.build import digest_corpus
 from nested_ray.corpus.documents import Corpus, Document, Rejection
 from nested_ray.errors import CorpusError, DigestMismatch
+from nested_ray.files import sha256_of, sync, write_json
 
 MANIFEST = "corpus.json"
 FORMAT = 1
@@ -36,9 +36,7 @@ def save_corpus(corpus: Corpus, folder: Path) -> None:
         "num_other_language": corpus.num_other_language,
         "files": files,
     }
-    text = json.dumps(manifest, indent=2, sort_keys=True)
-    _write_aside(folder / MANIFEST, lambda path: path.write_text(text + "\n", encoding="utf-8"))
-    _fsync(folder)
+    write_json(folder / MANIFEST, manifest)
     _remove_all_but({file["name"] for file in files.values()}, folder)
 
 
@@ -72,9 +70,9 @@ def _write_table(folder: Path, name: str, table: pa.Table) -> dict[str, Any]:
     """Write one Parquet file under a name that holds its sha256; returns its manifest entry."""
     aside = folder / f".{name}.{os.getpid()}.tmp"
     pq.write_table(table, aside, compression="zstd")
-    digest = _sha256(aside)
+    digest = sha256_of(aside)
     path = folder / f"{name}-{digest[:16]}.parquet"
-    _fsync(aside)
+    sync(aside)
     aside.replace(path)
     return {"name": path.name, "sha256": digest, "size_bytes": path.stat().st_size}
 
@@ -98,34 +96,13 @@ def _read_table(folder: Path, entry: dict[str, Any]) -> pa.Table:
     path = folder / entry["name"]
     if not path.is_file():
         raise CorpusError(f"{path} is named in {MANIFEST} but missing; build the corpus again")
-    if _sha256(path) != entry["sha256"]:
+    if sha256_of(path) != entry["sha256"]:
         raise DigestMismatch(f"{path} was changed since it was saved; build the corpus again")
     return pq.read_table(path)
 
 
-def _write_aside(path: Path, write: Callable[[Path], object]) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    write(aside)
-    # fsync before rename: a crash between them would leave an empty manifest
-    _fsync(aside)
-    aside.replace(path)
-
-
 def _remove_all_but(kept: set[str], folder: Path) -> None:
     """Files of corpora that the manifest no longer names, and what a crash left aside."""
-    for path in [*folder.glob("*-*.parquet"), *folder.glob(".*.tmp")]:
+    for path in [*folder.glob("*-*.parquet"), *folder.glob(".*.tmp"), *folder.glob(".*.part")]:
         if path.name not in kept:
             path.unlink(missing_ok=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

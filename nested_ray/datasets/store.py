@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from nested_ray.corpus.documents import Split
 from nested_ray.datasets.tokenized import TokenizedSplit
 from nested_ray.datasets.windows import Window
 from nested_ray.errors import DigestMismatch
+from nested_ray.files import sha256_of, sync, write_json
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 MANIFEST = "manifest.json"
@@ -45,7 +45,7 @@ class LevelDatasets:
             ) from exc
         for name, digest in manifest["files"].items():
             path = root / name
-            if not path.is_file() or file_digest(path) != digest:
+            if not path.is_file() or sha256_of(path) != digest:
                 raise DigestMismatch(
                     f"{path} is not what was written there; run the training again to make it anew"
                 )
@@ -116,10 +116,9 @@ def write_manifest(root: Path, num_windows: Mapping[Split, int]) -> None:
         sync(path)
     values = {
         "num_windows": dict(num_windows),
-        "files": {path.relative_to(root).as_posix(): file_digest(path) for path in files},
+        "files": {path.relative_to(root).as_posix(): sha256_of(path) for path in files},
     }
-    (root / MANIFEST).write_text(json.dumps(values, indent=1), encoding="utf-8")
-    sync(root / MANIFEST)
+    write_json(root / MANIFEST, values)
 
 
 def publish(aside: Path, root: Path) -> None:
@@ -129,13 +128,3 @@ def publish(aside: Path, root: Path) -> None:
     except OSError:
         if not (root / MANIFEST).is_file():
             raise
-
-
-def sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

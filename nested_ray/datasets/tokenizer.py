@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tokenizers.pre_tokenizers import ByteLevel
 
 from nested_ray.config.train import TokenizerConfig
 from nested_ray.errors import ConfigError
+from nested_ray.files import write_text
 
 SPECIAL_TOKENS = (
     "<|pad|>",
@@ -109,14 +109,7 @@ class NestTokenizer:
 
     def save(self, path: str | Path) -> None:
         """Write `tokenizer.json`, readable by Hugging Face `tokenizers`; aside, then renamed."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(self._tokenizer.to_str())
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
+        write_text(Path(path), self._tokenizer.to_str())
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, never a special one.

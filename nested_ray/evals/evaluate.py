@@ -20,7 +20,8 @@ from nested_ray.evals.lines import Lines, WrittenLine, write_batch, write_varian
 from nested_ray.evals.predictors import NestMixing, Predictors
 from nested_ray.evals.report import MEMORY, Calibration, EvalReport, Predictor, PredictorRow, Scores
 from nested_ray.evals.tokens import TokenScores, score_tokens
-from nested_ray.inference.bundle import REPORT_FILE, read_spec, write_json, write_spec
+from nested_ray.files import write_json
+from nested_ray.inference.bundle import REPORT_FILE, read_spec, write_spec
 
 LINES_PER_BATCH = 16
 """Prompts a level reads at once: their keys and values stay in memory until all have judged."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nested_ray.files import write_text
 from nested_ray.inference.bundle import (
     CHOICE_FILE,
     MEMORY_FOLDER,
@@ -15,7 +16,6 @@ from nested_ray.inference.bundle import (
     NestSpec,
     level_folder,
     read_spec,
-    write_text,
 )
 from nested_ray.inference.loading import load_unmixed_engine
 from nested_ray.inference.torch_engine import TorchEngine

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nested_ray.errors import InferenceError
+from nested_ray.files import write_json
 
 FORMAT = 1
 
@@ -95,18 +96,6 @@ def write_spec(nest_dir: Path, spec: NestSpec) -> None:
 def read_spec(nest_dir: Path) -> NestSpec:
     """Read and check `nest.json`; raises InferenceError."""
     return NestSpec.from_dict(read_json(nest_dir / SPEC_FILE), source=str(nest_dir / SPEC_FILE))
-
-
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    write_text(path, json.dumps(values, indent=1, ensure_ascii=False))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write aside, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nested_ray.errors import DigestMismatch, StorageError
+from nested_ray.files import sha256_of, write_file, write_json
 
 FORMAT = 1
 MANIFEST = "index.json"
@@ -24,10 +24,14 @@ def save_arrays(folder: Path, facts: Mapping[str, int], arrays: Mapping[str, NDA
     files = {}
     for name, array in arrays.items():
         path = folder / f"{name}.npy"
-        _replace(path, lambda file, array=array: np.save(file, np.asarray(array)))
-        files[path.name] = {"size_bytes": path.stat().st_size, "sha256": _sha256(path)}
-    text = json.dumps({"format": FORMAT, **facts, "files": files}, indent=2) + "\n"
-    _replace(folder / MANIFEST, lambda file: file.write(text.encode()))
+        write_file(path, partial(_write_array, np.asarray(array)))
+        files[path.name] = {"size_bytes": path.stat().st_size, "sha256": sha256_of(path)}
+    write_json(folder / MANIFEST, {"format": FORMAT, **facts, "files": files})
+
+
+def _write_array(array: NDArray[Any], path: Path) -> None:
+    with path.open("wb") as file:  # np.save would add .npy to the name of a path
+        np.save(file, array)
 
 
 def load_arrays(
@@ -70,7 +74,7 @@ def _map(path: Path, facts: dict[str, Any], *, verify: bool) -> NDArray[Any]:
         raise DigestMismatch(
             f"{path} has {size} bytes, its manifest says {recorded.get('size_bytes')}; fetch the nest again"
         )
-    if verify and _sha256(path) != recorded.get("sha256"):
+    if verify and sha256_of(path) != recorded.get("sha256"):
         raise DigestMismatch(
             f"{path} differs from the sha256 in its manifest; fetch the nest again"
         )
@@ -80,18 +84,3 @@ def _map(path: Path, facts: dict[str, Any], *, verify: bool) -> NDArray[Any]:
         raise DigestMismatch(f"{path} is not an array: {exc}; fetch the nest again") from exc
     # A plain view: slicing np.memmap itself costs microseconds each time.
     return mapped.view(np.ndarray)
-
-
-def _replace(path: Path, write: Any) -> None:
-    aside = path.with_name(path.name + ".tmp")
-    with aside.open("wb") as file:
-        write(file)
-        file.flush()
-        # Before the rename: a crash between them would leave an empty file under the final name.
-        os.fsync(file.fileno())
-    aside.replace(path)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

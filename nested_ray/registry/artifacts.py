@@ -25,8 +25,8 @@ import botocore.config
 import botocore.exceptions
 
 from nested_ray.errors import DigestMismatch, StorageUnavailable
+from nested_ray.files import sha256_of
 from nested_ray.registry.addresses import S3Address
-from nested_ray.registry.digests import sha256_of_file
 from nested_ray.registry.records import BlobObject
 
 logger = logging.getLogger(__name__)
@@ -168,7 +168,7 @@ class S3Artifacts:
         except _Exists:
             return
         except _BadDigest as exc:
-            found = sha256_of_file(path)
+            found = sha256_of(path)
             raise DigestMismatch(
                 f"{path} changed while it was published: its sha256 was {sha256} and is {found} now; "
                 "publish again"

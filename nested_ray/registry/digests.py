@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from nested_ray.errors import RegistryError
 
@@ -14,11 +14,6 @@ ACCEPTED_SUFFIXES = (".safetensors", ".json", ".yaml", ".txt", ".npy")
 
 def sha256_of_bytes(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def sha256_of_file(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_path(path: str) -> None:

@@ -10,8 +10,9 @@ import uuid
 from pathlib import Path
 
 from nested_ray.errors import DigestMismatch
+from nested_ray.files import sha256_of, sync
 from nested_ray.registry.artifacts import Artifacts
-from nested_ray.registry.digests import check_path, sha256_of_file
+from nested_ray.registry.digests import check_path
 from nested_ray.registry.processes import FileLock
 from nested_ray.registry.records import FileRecord, NestVersion
 
@@ -75,8 +76,7 @@ class NestCache:
             if not _is_right(aside, file):
                 raise DigestMismatch(f"blobs/{file.sha256} has other bytes than its name says")
             aside.chmod(0o444)  # hard-linked into several directories: nobody edits it in place
-            with open(aside, "rb") as written:
-                os.fsync(written.fileno())
+            sync(aside)
             aside.replace(blob)
         except DigestMismatch as exc:
             raise DigestMismatch(
@@ -107,6 +107,6 @@ def manifest_digest(version: NestVersion) -> str:
 
 def _is_right(path: Path, file: FileRecord) -> bool:
     try:
-        return path.stat().st_size == file.size_bytes and sha256_of_file(path) == file.sha256
+        return path.stat().st_size == file.size_bytes and sha256_of(path) == file.sha256
     except OSError:
         return False

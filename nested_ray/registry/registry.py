@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Self
 
 from nested_ray.errors import AliasNotFound, NestNotFound, RegistryError, VersionNotFound
+from nested_ray.files import sha256_of
 from nested_ray.registry.artifacts import Artifacts
 from nested_ray.registry.catalog import CHAMPION, Catalog
-from nested_ray.registry.digests import check_path, sha256_of_file
+from nested_ray.registry.digests import check_path
 from nested_ray.registry.local import NestCache
 from nested_ray.registry.records import (
     AliasMove,
@@ -266,7 +267,7 @@ def _sources(draft: NestDraft) -> dict[FileRecord, Path]:
         check_path(name)
         if not path.is_file():
             raise RegistryError(f"{name} of run {draft.run_id} is missing: there is no file {path}")
-        record = FileRecord(path=name, sha256=sha256_of_file(path), size_bytes=path.stat().st_size)
+        record = FileRecord(path=name, sha256=sha256_of(path), size_bytes=path.stat().st_size)
         sources[record] = path
     if not sources:
         raise RegistryError(f"run {draft.run_id} has no files to publish")

@@ -14,6 +14,7 @@ from nested_ray.datasets.lines import LineTask, sample_lines
 from nested_ray.evals.evaluate import evaluate
 from nested_ray.evals.heldout import Heldout
 from nested_ray.evals.report import EvalReport, render
+from nested_ray.files import write_json
 from nested_ray.inference.bundle import REPORT_FILE
 from nested_ray.registry import Registry
 from nested_ray.registry.records import NestVersion
@@ -22,7 +23,7 @@ from nested_ray.train.fit import FitReport, fit_levels
 from nested_ray.train.fit_report import fit_from_dict, fit_table, fit_to_dict, level_metrics
 from nested_ray.train.prepare import Prepared, prepare
 from nested_ray.train.reporter import Reporter
-from nested_ray.train.rundir import RunDir, open_run, write_json
+from nested_ray.train.rundir import RunDir, open_run
 
 FIT_FILE = "fit.json"
 

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from nested_ray.config.train import TrainConfig
 from nested_ray.errors import TrainingError
+from nested_ray.files import sync, write_json
 
 CHANGEABLE: Any = {
     "max_failures": True,
@@ -56,7 +57,7 @@ class RunDir:
         aside.mkdir()
         make(aside)
         aside.rename(final)
-        sync_folder(self.path)
+        sync(self.path)
         return final
 
     def finish(self, version: int) -> None:
@@ -210,26 +211,6 @@ def lock_run(path: Path) -> IO[str]:
     lock.write(f"{os.getpid()}\n")
     lock.flush()
     return lock
-
-
-def write_json(path: Path, values: object) -> None:
-    """Write aside, fsync, rename: a crash leaves the old file or the new one."""
-    aside = path.with_name(f".{path.name}.unfinished")
-    with aside.open("w", encoding="utf-8") as file:
-        json.dump(values, file, ensure_ascii=False, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in this folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def remove_tree(path: Path) -> None:

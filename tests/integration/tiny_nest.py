@@ -10,7 +10,8 @@ import torch
 from nested_ray.config.levels import ScratchModel
 from nested_ray.config.train import TokenizerConfig
 from nested_ray.datasets.tokenizer import NestTokenizer
-from nested_ray.inference.bundle import LevelSpec, NestSpec, level_folder, write_spec, write_text
+from nested_ray.files import write_text
+from nested_ray.inference.bundle import LevelSpec, NestSpec, level_folder, write_spec
 from nested_ray.levels.definitions import DefinitionIndex
 from nested_ray.memory import LEVEL_EXPERTS, NUM_BUCKETS, MixingWeights, NgramIndex
 from nested_ray.models import build_model, save_model

@@ -66,7 +66,7 @@ def test_crash_before_the_manifest_leaves_the_old_corpus(
     def crash(path, write):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(shards, "_write_aside", crash)
+    monkeypatch.setattr(shards, "write_json", crash)
     with pytest.raises(KeyboardInterrupt):
         save_corpus(corpus_of([make_document("x = 1\n")]), tmp_path)
     assert load_corpus(tmp_path) == corpus

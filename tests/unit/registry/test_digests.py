@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nested_ray.errors import RegistryError
-from nested_ray.registry.digests import ACCEPTED_SUFFIXES, check_path, sha256_of_file
+from nested_ray.files import sha256_of
+from nested_ray.registry.digests import ACCEPTED_SUFFIXES, check_path
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,6 @@ def test_accepted_paths_stay_inside_their_folder(text: str) -> None:
 def test_digest_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")
     # FIPS 180-2, appendix B.1
-    assert sha256_of_file(tmp_path / "abc") == (
+    assert sha256_of(tmp_path / "abc") == (
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
