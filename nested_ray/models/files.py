@@ -16,6 +16,7 @@ disable_progress_bar()  # a bar for 30 tensors that load in 10 ms, in the middle
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+PROBLEMS = ("missing", "unexpected", "mismatched")
 
 
 def save_model(model: PreTrainedModel, directory: str | Path) -> None:
@@ -50,7 +51,18 @@ def load_model(directory: str | Path) -> Any:
             f"{directory} is not a saved model: {' and '.join(missing)} missing; "
             "train the level again or fetch its nest version"
         )
-    model = AutoModelForCausalLM.from_pretrained(
-        directory, dtype=torch.float32, local_files_only=True, use_safetensors=True
+    model, loading = AutoModelForCausalLM.from_pretrained(
+        directory,
+        dtype=torch.float32,
+        local_files_only=True,
+        use_safetensors=True,
+        output_loading_info=True,
     )
+    # transformers fills what is missing with random weights and says so in a log line only.
+    wrong = [f"{key} {kind}" for kind in PROBLEMS for key in sorted(loading[f"{kind}_keys"])]
+    if wrong:
+        raise ConfigError(
+            f"{directory / WEIGHTS} does not fit {CONFIG}: {', '.join(map(str, wrong[:3]))}"
+            f"{' and more' if len(wrong) > 3 else ''}; train the level again or fetch its nest version"
+        )
     return model.eval()

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from nested_ray.config.levels import ScratchModel
 from nested_ray.errors import ConfigError
@@ -45,6 +46,24 @@ def test_a_saved_model_is_two_files_and_gives_the_same_logits(tmp_path):
 
 def test_a_folder_without_weights_is_named_in_the_error(tmp_path):
     with pytest.raises(ConfigError, match=r"config\.json and model\.safetensors missing"):
+        load_model(tmp_path)
+
+
+def test_weights_that_do_not_fit_the_model_are_refused(tmp_path):
+    model = nano()
+    save_model(model, tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    gone = "model.layers.0.mlp.up_proj.weight"
+    kept = {name: tensor for name, tensor in weights.items() if name != gone}
+    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ConfigError, match=f"{gone} missing"):
+        load_model(tmp_path)
+    save_file(
+        {**weights, "stray": torch.ones(1)},
+        tmp_path / "model.safetensors",
+        metadata={"format": "pt"},
+    )
+    with pytest.raises(ConfigError, match="stray unexpected"):
         load_model(tmp_path)
 
 
