@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,9 @@ PIECES = (
 """No BPE token crosses the border of two pieces."""
 
 
+NUM_LINE_BREAKS = 3
+
+
 class NestTokenizer:
     """Text ↔ token ids; `decode(encode(text)) == text` for every text without lone surrogates."""
 
@@ -68,7 +72,14 @@ class NestTokenizer:
         self.line_break_ids = frozenset(
             token for token, content in enumerate(self._bytes) if content.startswith(b"\n")
         )
+        self.decision_ids = self._decision_ids()
+        """Where a text or line ends and how the next one is indented; soft targets always tell these."""
         self.hash = hashlib.sha256(tokenizer.to_str().encode()).hexdigest()[:16]
+
+    def _decision_ids(self) -> tuple[int, ...]:
+        # Lower ids were merged earlier, so these are the commonest ways to begin a line.
+        breaks = (token for token in sorted(self.line_break_ids) if not self._bytes[token].strip())
+        return (self.end_of_text, *islice(breaks, NUM_LINE_BREAKS))
 
     @classmethod
     def train(cls, texts: Iterable[str], config: TokenizerConfig) -> NestTokenizer:

@@ -23,6 +23,8 @@ class RecordHeader:
     tokenizer_hash: str
     head_k: int
     tail_samples: int
+    always_ids: tuple[int, ...] = ()
+    """Ids whose log-probability travels with every token, however unlikely they are there."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """The hybrid distillation loss: exact on the teacher's head, sampled and unbiased on its tail.
 
-With teacher p, student q, head K, rest mass R = 1 - sum of p over K, and M ids t_j drawn from p
-outside K, the forward KL is
+With teacher p, student q, head H, rest mass R = 1 - sum of p over H, and M ids t_j drawn from p
+outside it, the forward KL is
 
-    KL(p || q) = sum_K p (log p - log q)  +  sum_outside p (log p - log q)
+    KL(p || q) = sum_H p (log p - log q)  +  sum_outside p (log p - log q)
 
 and E[(R / M) * sum_j -log q(t_j)] = -sum_outside p log q: the part that depends on the student is
 estimated without bias, so the expected gradient is that of the full KL, q - p for every logit.
@@ -24,7 +24,7 @@ from torch import Tensor
 from nested_ray.distill.log_probs import log_probs_at
 from nested_ray.distill.targets import SoftTargets
 
-# N tokens, V vocabulary, K head, M tail samples, J gathered ids per token
+# N tokens, V vocabulary, H head, M tail samples, J gathered ids per token
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def soft_target_kl(student_logits_NV: Tensor, targets: SoftTargets) -> Tensor:
 
     Its expected gradient over the tail samples is the gradient of the full KL.
     """
-    ids_NJ = torch.cat([targets.head_ids_NK, targets.tail_ids_NM], -1)
+    ids_NJ = torch.cat([targets.head_ids_NH, targets.tail_ids_NM], -1)
     return _hybrid_kl(log_probs_at(student_logits_NV, ids_NJ), targets)
 
 
@@ -64,7 +64,7 @@ def training_losses(
     """
     ids = [gold_ids_N[:, None]]
     for teacher in teachers:
-        ids += [teacher.targets.head_ids_NK, teacher.targets.tail_ids_NM]
+        ids += [teacher.targets.head_ids_NH, teacher.targets.tail_ids_NM]
     logq_NJ = log_probs_at(student_logits_NV, torch.cat(ids, -1))
     gold_logq_N, *parts = logq_NJ.split([part.shape[-1] for part in ids], -1)
     gold_logq_N = gold_logq_N.squeeze(-1)
@@ -87,10 +87,10 @@ def listening(teacher: Teacher, gold_logq_N: Tensor) -> Tensor:
 
 def _hybrid_kl(logq_NJ: Tensor, targets: SoftTargets) -> Tensor:
     """The estimator above from the student's log-probabilities at the head's and the tail's ids."""
-    num_head, num_tail = targets.head_ids_NK.shape[-1], targets.tail_ids_NM.shape[-1]
-    logq_head_NK, logq_tail_NM = logq_NJ.split([num_head, num_tail], -1)
-    p_head_NK = targets.head_logp_NK.exp()
-    head_N = (p_head_NK * (targets.head_logp_NK - logq_head_NK)).sum(-1)
+    num_head, num_tail = targets.head_ids_NH.shape[-1], targets.tail_ids_NM.shape[-1]
+    logq_head_NH, logq_tail_NM = logq_NJ.split([num_head, num_tail], -1)
+    p_head_NH = targets.head_logp_NH.exp()
+    head_N = (p_head_NH * (targets.head_logp_NH - logq_head_NH)).sum(-1)
     rest_N = targets.rest_mass_N
     tail_N = torch.xlogy(rest_N, rest_N) - rest_N * logq_tail_NM.mean(-1)
     return head_N + tail_N

@@ -1,17 +1,20 @@
 """Soft targets: what a teacher says about each token, in about 100 bytes.
 
-Per token: the `head_k` most likely ids with their exact log-probabilities, `tail_samples` ids drawn
-from the teacher's distribution outside that head, the gold token's log-probability and the head's
-mass. Log-probabilities are natural, at temperature 1, normalised over the whole vocabulary before
+Per token: the head, which is `head_k` most likely ids and a few that are always in it (where a line or
+an answer ends: rare decisions that a plain cut would never teach), with exact log-probabilities;
+`tail_samples` ids drawn from the teacher's distribution outside the head; the gold token's
+log-probability and the head's mass. Log-probabilities are natural, at temperature 1, normalised over the whole vocabulary before
 anything is cut off.
 
 Wire format, version 1: one little-endian record per token, back to back, no padding:
-`head_ids u16[K] · head_logp f16[K] · tail_ids u16[M] · gold_logp f16 · head_mass f16`; with K = M = 16
-that is 100 bytes. What the bytes belong to stands in the RecordHeader that travels beside them.
+`head_ids u16[K] · head_logp f16[K] · always_logp f16[A] · tail_ids u16[M] · gold_logp f16 ·
+head_mass f16`; with K = 14, A = 4 and M = 16 that is 100 bytes. The A ids are the same for all tokens
+and stand, with what the bytes belong to, in the RecordHeader that travels beside them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +25,10 @@ from nested_ray.distill.exchange import RecordHeader
 from nested_ray.distill.log_probs import blocks
 from nested_ray.errors import TargetsMismatch
 
-# N tokens, V vocabulary, K head, M tail samples
+# N tokens, V vocabulary, K likeliest ids of the head, A ids always in it, H = K + A head, M tail samples
+
+LOWEST_LOGP = -60_000.0
+"""Of an id in the head that is impossible at a token; f16 ends soon below, and -inf times 0 is no number."""
 
 MASS_TOLERANCE = 0.02
 """f16 log-probabilities and f16 mass agree well within it; random bytes do not."""
@@ -32,8 +38,8 @@ MASS_TOLERANCE = 0.02
 class SoftTargets:
     """A teacher's decoded targets for the N valid tokens of one batch."""
 
-    head_ids_NK: Tensor
-    head_logp_NK: Tensor
+    head_ids_NH: Tensor
+    head_logp_NH: Tensor
     tail_ids_NM: Tensor
     gold_logp_N: Tensor
 
@@ -43,23 +49,24 @@ class SoftTargets:
 
         The stored f16 mass is coarser near 1, where most heads are.
         """
-        return (1.0 - self.head_logp_NK.exp().sum(-1)).clamp_min(0.0)
+        return (1.0 - self.head_logp_NH.exp().sum(-1)).clamp_min(0.0)
 
     def to(self, device: torch.device) -> SoftTargets:
         return SoftTargets(
-            self.head_ids_NK.to(device),
-            self.head_logp_NK.to(device),
+            self.head_ids_NH.to(device),
+            self.head_logp_NH.to(device),
             self.tail_ids_NM.to(device),
             self.gold_logp_N.to(device),
         )
 
 
-def record_dtype(head_k: int, tail_samples: int) -> np.dtype[np.void]:
+def record_dtype(head_k: int, tail_samples: int, num_always: int = 0) -> np.dtype[np.void]:
     """One token's record as a packed numpy type."""
     return np.dtype(
         [
             ("head_ids", "<u2", (head_k,)),
             ("head_logp", "<f2", (head_k,)),
+            ("always_logp", "<f2", (num_always,)),
             ("tail_ids", "<u2", (tail_samples,)),
             ("gold_logp", "<f2"),
             ("head_mass", "<f2"),
@@ -74,6 +81,7 @@ def encode_targets(
     *,
     head_k: int,
     tail_samples: int,
+    always_ids: Sequence[int] = (),
     generator: torch.Generator | None = None,
 ) -> bytes:
     """The records of N tokens from a teacher's logits over a vocabulary of at most 65,536.
@@ -81,27 +89,38 @@ def encode_targets(
     Callers with (B, T, V) logits pass the valid positions, row by row. `generator` lives on the
     CPU and decides the tail samples alone.
     """
-    records_N = np.empty(len(logits_NV), dtype=record_dtype(head_k, tail_samples))
+    records_N = np.empty(len(logits_NV), dtype=record_dtype(head_k, tail_samples, len(always_ids)))
+    always_A = torch.tensor(always_ids, dtype=torch.long, device=logits_NV.device)
     uniform_N = torch.rand(len(logits_NV), generator=generator).to(logits_NV.device)
     for rows in blocks(logits_NV):
         records_N[rows] = _encode_block(
-            logits_NV[rows].float(), gold_ids_N[rows], uniform_N[rows], records_N.dtype
+            logits_NV[rows].float(), gold_ids_N[rows], always_A, uniform_N[rows], records_N.dtype
         )
     return records_N.tobytes()
 
 
 def _encode_block(
-    logits_NV: Tensor, gold_ids_N: Tensor, uniform_N: Tensor, dtype: np.dtype[np.void]
+    logits_NV: Tensor,
+    gold_ids_N: Tensor,
+    always_A: Tensor,
+    uniform_N: Tensor,
+    dtype: np.dtype[np.void],
 ) -> np.ndarray:
     records_N = np.empty(len(logits_NV), dtype=dtype)
     head_k, tail_samples = dtype["head_ids"].shape[0], dtype["tail_ids"].shape[0]
     logp_NV = logits_NV - logits_NV.logsumexp(-1, keepdim=True)
+    gold_logp_N = logp_NV.gather(-1, gold_ids_N[:, None]).squeeze(-1)
+    always_logp_NA = logp_NV[:, always_A]
+    logp_NV.index_fill_(-1, always_A, float("-inf"))  # from here on: ids that are not in it anyway
     head_logp_NK, head_ids_NK = logp_NV.topk(head_k, -1)
+    tail_ids_NM = sample_tail(logp_NV, head_ids_NK, uniform_N, tail_samples)
     records_N["head_ids"] = head_ids_NK.cpu().numpy()
-    records_N["head_logp"] = head_logp_NK.cpu().numpy()
-    records_N["tail_ids"] = sample_tail(logp_NV, head_ids_NK, uniform_N, tail_samples).cpu().numpy()
-    records_N["gold_logp"] = logp_NV.gather(-1, gold_ids_N[:, None]).squeeze(-1).cpu().numpy()
-    records_N["head_mass"] = head_logp_NK.exp().sum(-1).cpu().numpy()
+    records_N["head_logp"] = head_logp_NK.clamp_min(LOWEST_LOGP).cpu().numpy()
+    records_N["always_logp"] = always_logp_NA.clamp_min(LOWEST_LOGP).cpu().numpy()
+    records_N["tail_ids"] = tail_ids_NM.cpu().numpy()
+    records_N["gold_logp"] = gold_logp_N.cpu().numpy()
+    mass_N = head_logp_NK.exp().sum(-1) + always_logp_NA.exp().sum(-1)
+    records_N["head_mass"] = mass_N.cpu().numpy()
     return records_N
 
 
@@ -109,6 +128,8 @@ def sample_tail(
     logp_NV: Tensor, head_ids_NK: Tensor, uniform_N: Tensor, tail_samples: int
 ) -> Tensor:
     """tail_ids_NM: M ids per token from p restricted to outside the head, by inverse CDF.
+
+    Ids with log-probability -inf are never drawn.
 
     The M points are spread evenly, (j + u) / M with one u per token (systematic sampling): an id is
     expected M * p(id | outside the head) times, exactly as with M independent draws and with less
@@ -138,7 +159,7 @@ def decode_targets(
 ) -> SoftTargets:
     """The targets of the caller's own batch; raises TargetsMismatch when they are not."""
     _check_header(header, batch_digest, num_tokens, tokenizer_hash)
-    dtype = record_dtype(header.head_k, header.tail_samples)
+    dtype = record_dtype(header.head_k, header.tail_samples, len(header.always_ids))
     if len(payload) != num_tokens * dtype.itemsize:
         raise TargetsMismatch(
             f"soft targets of {header.level} for batch {header.batch_id}: {num_tokens} tokens of "
@@ -147,11 +168,21 @@ def decode_targets(
     records_N = np.frombuffer(payload, dtype=dtype)
     _check_values(header, records_N, vocab_size)
     return SoftTargets(
-        head_ids_NK=torch.from_numpy(records_N["head_ids"].astype(np.int64)),
-        head_logp_NK=torch.from_numpy(records_N["head_logp"].astype(np.float32)),
+        head_ids_NH=torch.from_numpy(_head_ids(header, records_N)),
+        head_logp_NH=torch.from_numpy(_head_logp(records_N)),
         tail_ids_NM=torch.from_numpy(records_N["tail_ids"].astype(np.int64)),
         gold_logp_N=torch.from_numpy(records_N["gold_logp"].astype(np.float32)),
     )
+
+
+def _head_ids(header: RecordHeader, records_N: np.ndarray) -> np.ndarray:
+    always_NA = np.broadcast_to(header.always_ids, (len(records_N), len(header.always_ids)))
+    return np.concatenate([records_N["head_ids"], always_NA], axis=-1).astype(np.int64)
+
+
+def _head_logp(records_N: np.ndarray) -> np.ndarray:
+    parts = [records_N["head_logp"], records_N["always_logp"]]
+    return np.concatenate(parts, axis=-1).astype(np.float32)
 
 
 def _check_header(
@@ -173,8 +204,8 @@ def _check_header(
 def _check_values(header: RecordHeader, records_N: np.ndarray, vocab_size: int) -> None:
     if len(records_N) == 0:
         return
-    largest = max(records_N["head_ids"].max(), records_N["tail_ids"].max())
-    mass_N = np.exp(records_N["head_logp"].astype(np.float32)).sum(-1)
+    largest = max(records_N["head_ids"].max(), records_N["tail_ids"].max(), *header.always_ids, 0)
+    mass_N = np.exp(_head_logp(records_N)).sum(-1)
     stored_N = records_N["head_mass"].astype(np.float32)
     if largest >= vocab_size or not (np.abs(mass_N - stored_N) <= MASS_TOLERANCE).all():
         raise TargetsMismatch(

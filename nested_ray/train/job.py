@@ -22,6 +22,8 @@ class LevelJob(Settings):
     tokenizer_hash: str
     vocab_size: int
     pad_id: int
+    always_ids: tuple[int, ...] = ()
+    """Token ids that are in the head of every soft target."""
     max_positions: int
     paired_batch_size: int
     """Examples of a shared batch: every level must build the same rows."""
@@ -56,6 +58,7 @@ def level_jobs(
     tokenizer_hash: str,
     vocab_size: int,
     pad_id: int,
+    always_ids: tuple[int, ...] = (),
     placement_timeout_s: float,
     exchange_actor: str | None,
     board_actor: str | None,
@@ -71,6 +74,7 @@ def level_jobs(
             tokenizer_hash=tokenizer_hash,
             vocab_size=vocab_size,
             pad_id=pad_id,
+            always_ids=always_ids,
             max_positions=max_positions(config),
             paired_batch_size=min(each.budget.micro_batch_size for each in config.levels),
             seed=config.seed,

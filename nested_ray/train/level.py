@@ -230,6 +230,7 @@ class LevelTrainer:
             batch.gold_ids_N,
             head_k=head_k,
             tail_samples=tail_samples,
+            always_ids=self.job.always_ids,
             generator=generator,
         )
         header = RecordHeader(
@@ -241,6 +242,7 @@ class LevelTrainer:
             tokenizer_hash=self.job.tokenizer_hash,
             head_k=head_k,
             tail_samples=tail_samples,
+            always_ids=self.job.always_ids,
         )
         self.exchange.publish(header, payload)
         self.counters.targets_published += 1

@@ -90,6 +90,7 @@ def train_levels(
             tokenizer_hash=prepared.tokenizer.hash,
             vocab_size=prepared.tokenizer.vocab_size,
             pad_id=prepared.tokenizer.pad,
+            always_ids=prepared.tokenizer.decision_ids,
             run_dir=run_dir.path,
             solo=solo,
             on_progress=reporter.levels,

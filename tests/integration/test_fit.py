@@ -88,6 +88,7 @@ def fit(settings, datasets, run_dir, **arguments):
         datasets=datasets,
         tokenizer_hash="t" * 16,
         vocab_size=VOCAB_SIZE,
+        always_ids=(1, 8, 9, 10),
         run_dir=run_dir,
         **arguments,
     )

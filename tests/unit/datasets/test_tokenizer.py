@@ -52,6 +52,15 @@ def test_a_corpus_full_of_special_tokens_does_not_teach_them():
     assert tokenizer.decode(ids) == "<|window|>"
 
 
+def test_decision_ids_end_the_text_or_begin_a_line():
+    end, *breaks = TOKENIZER.decision_ids
+    assert end == TOKENIZER.end_of_text
+    texts = [TOKENIZER.token_bytes(token) for token in breaks]
+    assert len(set(texts)) == 3
+    assert b"\n" in texts
+    assert all(text.startswith(b"\n") and not text.strip() for text in texts)
+
+
 def test_special_ids_are_the_first_ones_and_have_no_text():
     assert [TOKENIZER.pad, TOKENIZER.end_of_text, TOKENIZER.fim_middle] == [0, 1, 7]
     assert (

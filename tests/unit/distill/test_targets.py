@@ -6,7 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nested_ray.config.train import DistillConfig
 from nested_ray.distill.exchange import RecordHeader
+from nested_ray.distill.losses import soft_target_kl
 from nested_ray.distill.targets import (
     decode_targets,
     encode_targets,
@@ -45,19 +47,21 @@ def random_logits(num_tokens=5, vocab_size=50, seed=0):
     return 3 * torch.randn(num_tokens, vocab_size, generator=torch.Generator().manual_seed(seed))
 
 
-def encode(logits_NV, head_k=3, tail_samples=4):
+def encode(logits_NV, head_k=3, tail_samples=4, always_ids=()):
     return encode_targets(
         logits_NV,
         torch.arange(len(logits_NV)),
         head_k=head_k,
         tail_samples=tail_samples,
+        always_ids=always_ids,
         generator=torch.Generator().manual_seed(1),
     )
 
 
 def test_the_default_record_is_a_hundred_bytes_without_padding():
-    assert record_dtype(16, 16).itemsize == 100
-    assert len(encode(random_logits(7), head_k=16, tail_samples=16)) == 700
+    default = DistillConfig()
+    assert record_dtype(default.head_k, default.tail_samples, 4).itemsize == 100
+    assert len(encode(random_logits(7), 14, 16, always_ids=(0, 7, 8, 9))) == 700
 
 
 def test_fields_lie_at_their_documented_offsets():
@@ -78,13 +82,36 @@ def test_decoding_gives_back_head_and_gold_within_half_precision():
     targets = decode(encode(logits_NV))
     logp_NV = logits_NV.double().log_softmax(-1)
     expected_logp_NK, expected_ids_NK = logp_NV.topk(3, -1)
-    assert torch.equal(targets.head_ids_NK, expected_ids_NK)
+    assert torch.equal(targets.head_ids_NH, expected_ids_NK)
     torch.testing.assert_close(
-        targets.head_logp_NK.double(), expected_logp_NK, rtol=1e-3, atol=1e-3
+        targets.head_logp_NH.double(), expected_logp_NK, rtol=1e-3, atol=1e-3
     )
     torch.testing.assert_close(
         targets.gold_logp_N.double(), logp_NV[range(5), range(5)], rtol=1e-3, atol=1e-3
     )
+
+
+def test_some_ids_are_always_in_the_head_and_nowhere_else():
+    logits_NV = random_logits()
+    always = (int(logits_NV[0].argmax()), int(logits_NV[0].argmin()))
+    targets = decode(encode(logits_NV, always_ids=always), always_ids=always)
+    logp_NV = logits_NV.double().log_softmax(-1)
+    head_NH = targets.head_ids_NH
+    assert head_NH.shape == (5, 5)
+    assert head_NH[:, 3:].tolist() == [list(always)] * 5
+    torch.testing.assert_close(
+        targets.head_logp_NH.double(), logp_NV.gather(-1, head_NH), rtol=1e-3, atol=1e-3
+    )
+    others_NV = logp_NV.index_fill(-1, torch.tensor(always), float("-inf"))
+    assert torch.equal(head_NH[:, :3], others_NV.topk(3, -1).indices)
+    assert not torch.isin(targets.tail_ids_NM, torch.tensor(always)).any()
+
+
+def test_an_id_that_is_impossible_everywhere_still_gives_a_finite_loss():
+    logits_NV = random_logits()
+    logits_NV[:, 7] = float("-inf")
+    targets = decode(encode(logits_NV, always_ids=(7,)), always_ids=(7,))
+    assert torch.isfinite(soft_target_kl(random_logits(seed=1), targets)).all()
 
 
 def test_targets_are_the_same_when_the_vocabulary_is_padded():
@@ -157,4 +184,4 @@ def test_damaged_bytes_are_refused():
 
 def test_no_tokens_make_no_bytes():
     assert encode(torch.empty(0, 50)) == b""
-    assert decode(b"", {"num_tokens": 0}, num_tokens=0).head_ids_NK.shape == (0, 3)
+    assert decode(b"", {"num_tokens": 0}, num_tokens=0).head_ids_NH.shape == (0, 3)

@@ -55,6 +55,7 @@ def tiny_job(level="syntax", *, max_steps=12, distill=None, **changes):
         "tokenizer_hash": "t" * 16,
         "vocab_size": VOCAB_SIZE,
         "pad_id": 0,
+        "always_ids": (1, 8, 9, 10),
         "max_positions": 64,
         "paired_batch_size": 4,
         "seed": 1,
