@@ -83,7 +83,7 @@ SPELLINGS: dict[Kind, tuple[str, ...]] = {
     Kind.UNDEFINED: ("неопределено", "undefined"),
     Kind.NULL: ("null",),
     Kind.NOT: ("не", "not"),
-    Kind.AND_OR: ("и", "или", "and", "or"),
+    Kind.AND_OR: ("и", "или", "or", "and"),
     Kind.NEW: ("новый", "new"),
     Kind.AWAIT: ("ждать", "await"),
     Kind.ASYNC: ("асинх", "async"),
@@ -147,8 +147,34 @@ WORDS: tuple[Kind, ...] = (Kind.NAME, *SPELLINGS)
 def describe(kind: Kind) -> str:
     """The kind as a person would write it in a message."""
     if kind in SPELLINGS:
-        return "`" + "`/`".join(word.capitalize() for word in SPELLINGS[kind]) + "`"
+        return "`" + "`/`".join(spelled(word) for word in SPELLINGS[kind]) + "`"
     for text, punctuation in PUNCTUATION.items():
         if punctuation is kind:
             return "an operator" if kind in (Kind.SIGN, Kind.OPERATOR) else f"`{text}`"
     return "the end of the text" if kind is Kind.END else f"a {kind.name.lower()}"
+
+
+_CAMEL = {
+    word.lower(): word
+    for word in (
+        *("КонецЕсли", "ИначеЕсли", "КонецЦикла", "КонецПопытки", "КонецПроцедуры", "КонецФункции"),
+        *("ВызватьИсключение", "ДобавитьОбработчик", "УдалитьОбработчик"),
+        *("EndIf", "ElsIf", "EndDo", "EndTry", "EndProcedure", "EndFunction"),
+        *("AddHandler", "RemoveHandler"),
+    )
+}
+
+
+def spelled(word: str) -> str:
+    """A keyword in the usual case: `КонецЕсли`, `Если`, `NULL`."""
+    return "NULL" if word == "null" else _CAMEL.get(word, word.capitalize())
+
+
+def as_written(kind: Kind, is_english: bool) -> str:
+    """The kind as it stands in a text; a word for it (`name`, `operator`) where many would do."""
+    if kind in SPELLINGS:
+        return spelled(SPELLINGS[kind][-1 if is_english else 0])
+    if kind in (Kind.OPERATOR, Kind.END):
+        return "operator" if kind is Kind.OPERATOR else "end of text"
+    marks = [text for text, punctuation in PUNCTUATION.items() if punctuation is kind]
+    return marks[0] if marks else kind.name.lower()

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from nested_ray.languages.base import Outline, Span, SyntaxIssue, Validity
+import re
+
+from nested_ray.languages.base import Outline, Span, SymbolTable, SyntaxIssue, Token, Validity
+from nested_ray.languages.bsl.builtins import global_names
 from nested_ray.languages.bsl.directives import Line, parse_directive
-from nested_ray.languages.bsl.keywords import KEYWORDS, Kind, describe
+from nested_ray.languages.bsl.keywords import KEYWORDS, Kind, as_written, describe
 from nested_ray.languages.bsl.lexer import Tokens, could_end_string, tokenize
 from nested_ray.languages.bsl.outline import outline
-from nested_ray.languages.bsl.parser import Failure, read
+from nested_ray.languages.bsl.parser import Failure, await_only_in_async, read
+from nested_ray.languages.bsl.spans import to_tokens
+from nested_ray.languages.bsl.symbols import symbol_table
 
 _MAX_EXPECTED = 4
+_LANGUAGE_SAMPLE = 1_000
 
 
 class Bsl:
@@ -18,6 +24,17 @@ class Bsl:
     name: str = "bsl"
     extensions: tuple[str, ...] = (".bsl", ".os")
     line_comment: str = "//"
+    is_case_sensitive: bool = False
+    heading: re.Pattern[str] = re.compile(
+        r"^([ \t]*)(?:(?P<mark>&)|(?:(?:Асинх|Async)[ \t]+)?"
+        r"(?:Процедура|Функция|Procedure|Function)[ \t]+\w+[ \t]*\()",
+        re.MULTILINE | re.IGNORECASE,
+    )
+
+    @property
+    def builtins(self) -> frozenset[str]:
+        """The global context of 1C:Enterprise and OneScript, lower-case."""
+        return global_names()
 
     def check(self, text: str) -> SyntaxIssue | None:
         """The first syntax error of a module; None when it parses in every environment."""
@@ -39,6 +56,24 @@ class Bsl:
         """Procedures, functions, module variables, used libraries and names."""
         return outline(tokenize(text))
 
+    def fold(self, name: str) -> str:
+        """Lower case: `Сумма` and `СУММА` are one name."""
+        return name.lower()
+
+    def tokens(self, text: str) -> list[Token]:
+        """Every token and comment; words after a dot are names whatever they mean elsewhere."""
+        tokens = tokenize(text)
+        return to_tokens(tokens, await_only_in_async(tokens.kinds))
+
+    def symbols(self, text: str) -> SymbolTable:
+        """Methods, parameters, variables and labels, and the names that use them."""
+        tokens = tokenize(text)
+        return symbol_table(tokens, await_only_in_async(tokens.kinds))
+
+    def check_insert(self, prefix: str, text: str, suffix: str) -> bool:
+        """Whether the module parses with the text between prefix and suffix."""
+        return self.check(prefix + text + suffix) is None
+
 
 def _issue(tokens: Tokens, failure: Failure) -> SyntaxIssue:
     if failure.index < len(tokens.kinds):
@@ -49,7 +84,17 @@ def _issue(tokens: Tokens, failure: Failure) -> SyntaxIssue:
         found = "the end of the text"
     if failure.message:
         return SyntaxIssue(Span(start, end), f"{failure.message}: {found}")
-    return SyntaxIssue(Span(start, end), f"unexpected {found}{_expectation(failure)}")
+    message = f"unexpected {found}{_expectation(failure)}"
+    is_english = _is_english(tokens)
+    expected = tuple(as_written(kind, is_english) for kind in sorted(failure.expected))
+    return SyntaxIssue(Span(start, end), message, expected)
+
+
+def _is_english(tokens: Tokens) -> bool:
+    """Whether the module's keywords are English, as far as there are any."""
+    keywords = (word for word in tokens.spellings[:_LANGUAGE_SAMPLE] if word.lower() in KEYWORDS)
+    balance = sum(1 if word.isascii() else -1 for word in keywords)
+    return balance > 0
 
 
 def _quote(spelling: str) -> str:

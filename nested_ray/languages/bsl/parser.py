@@ -47,7 +47,7 @@ class Reading:
 
 def read(tokens: Tokens) -> Reading:
     """Read a whole text in every way its preprocessor conditions allow."""
-    kinds = _await_only_in_async(tokens.kinds)
+    kinds = await_only_in_async(tokens.kinds)
     directives = {
         index: parse_directive(tokens.spellings[index])
         for index, kind in enumerate(kinds)
@@ -69,7 +69,7 @@ def _is_clean(reading: Reading) -> bool:
     return reading.failure is None and reading.at_end is None
 
 
-def _await_only_in_async(kinds: list[Kind]) -> list[Kind]:
+def await_only_in_async(kinds: list[Kind]) -> list[Kind]:
     """`Ждать` is a keyword inside asynchronous methods and a plain name elsewhere."""
     if Kind.AWAIT not in kinds:
         return kinds
