@@ -98,7 +98,7 @@ class TokenKind(Enum):
     OPERATOR = "operator"
     """What computes or compares, spelled with letters (`and`, `Не`) or without; `=` and `:=` that assign too."""
     PUNCTUATION = "punctuation"
-    """Brackets, separators, dots."""
+    """Brackets, separators, dots, the `@` of a decorator; a backslash that joins lines, with the line end."""
     LAYOUT = "layout"
     """Python's line end, indent and dedent, where they mean something; a dedent is empty."""
     DIRECTIVE = "directive"
@@ -110,13 +110,14 @@ class TokenKind(Enum):
 
 @dataclass(frozen=True)
 class Token:
-    """One token; white space between tokens belongs to none."""
+    """One token; white space between tokens belongs to none, byte order marks and zero-width spaces included."""
 
     kind: TokenKind
     span: Span
 
 
 SymbolKind = Literal["parameter", "variable", "function", "class", "import", "label"]
+ScopeKind = Literal["module", "class", "function", "comprehension"]
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ class Symbol:
 
 @dataclass(frozen=True)
 class Use:
-    """A plain name that is read or written; names behind a dot and keyword argument names are none."""
+    """A plain name where it is read or bound; names behind a dot and keyword argument names are none."""
 
     name: str
     span: Span
@@ -141,13 +142,17 @@ class Use:
     symbol: int | None
     """Index into `SymbolTable.symbols`; None when the file does not bind it (built in, or unresolved)."""
     is_write: bool
+    """Whether the name is bound here: assigned, defined, imported, deleted, a parameter.
+
+    So every symbol has a use that is written at its own span, and one that nobody reads has no other kind.
+    """
 
 
 @dataclass(frozen=True)
 class Scope:
     """A stretch of text with names of its own."""
 
-    kind: Literal["module", "class", "function", "comprehension"]
+    kind: ScopeKind
     """`function` is also a lambda, a procedure."""
     name: str
     span: Span
