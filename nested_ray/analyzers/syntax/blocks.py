@@ -1,0 +1,106 @@
+"""Blocks that are not closed: where the missing end belongs, by the indentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nested_ray.analyzers.syntax.site import Change, Site
+from nested_ray.analyzers.syntax.spacing import spelled
+from nested_ray.analyzers.syntax.words import Word
+from nested_ray.languages.base import TokenKind
+from nested_ray.languages.bsl.keywords import KEYWORDS, SPELLINGS, Kind
+
+_END_OF: dict[Kind, Kind] = {
+    Kind.IF: Kind.END_IF,
+    Kind.FOR: Kind.END_DO,
+    Kind.WHILE: Kind.END_DO,
+    Kind.TRY: Kind.END_TRY,
+    Kind.PROCEDURE: Kind.END_PROCEDURE,
+    Kind.FUNCTION: Kind.END_FUNCTION,
+}
+_CLAUSES = frozenset({Kind.ELSE, Kind.ELSIF, Kind.EXCEPT})
+_METHOD_ENDS = frozenset({Kind.END_PROCEDURE, Kind.END_FUNCTION})
+_MISMATCHED, _UNMATCHED = 0.5, 1.0
+"""Nats: an end that stands under another column than its beginning closes the wrong block."""
+
+
+@dataclass
+class _Block:
+    opener: Word
+    kind: Kind
+    column: int
+    end_column: int | None = None
+    """Column of the line that its end begins; None while it has none or shares a line."""
+    is_closed: bool = False
+
+
+def block_ends(site: Site) -> Iterator[Change]:
+    """Ends of blocks, each on a line of its own before the first line that is indented no deeper."""
+    if site.language.name != "bsl":
+        return
+    for block in _blocks(site):
+        if block.is_closed and block.end_column in (None, block.column):
+            continue
+        offset = _first_line_outside(site, block)
+        if offset is not None:
+            nats = _MISMATCHED if block.is_closed else _UNMATCHED
+            yield _closing(site, block, offset, nats)
+
+
+def _blocks(site: Site) -> list[_Block]:
+    """Blocks that begin before the error, paired with their ends as the parser pairs them."""
+    found: list[_Block] = []
+    waiting: list[_Block] = []
+    for word in site.words[: site.index + 1]:
+        kind = KEYWORDS.get(word.folded) if word.kind is TokenKind.KEYWORD else None
+        if kind is None:
+            continue
+        if kind in _END_OF:
+            waiting.append(_Block(word, kind, len(site.indent(word.start))))
+            found.append(waiting[-1])
+        elif kind in _END_OF.values() and waiting and _END_OF[waiting[-1].kind] is kind:
+            block = waiting.pop()
+            block.is_closed = True
+            if not site.text[site.line_start(word.start) : word.start].strip():
+                block.end_column = len(site.indent(word.start))
+    return found
+
+
+def _first_line_outside(site: Site, block: _Block) -> int | None:
+    """Start of the first line after the block's first that is not part of it by its indentation."""
+    start = site.line_end(block.opener.start) + 1
+    while start < len(site.text):
+        end = site.line_end(start)
+        line = site.text[start:end]
+        indent = len(line) - len(line.lstrip(" \t"))
+        is_blank = not line.strip() or line.lstrip().startswith("//")
+        if not is_blank and indent <= block.column and not _is_clause(line):
+            return start
+        start = end + 1
+    return len(site.text)
+
+
+def _is_clause(line: str) -> bool:
+    first = line.split(maxsplit=1)[0].lower().rstrip(";")
+    return KEYWORDS.get(first) in _CLAUSES
+
+
+def _closing(site: Site, block: _Block, offset: int, nats: float) -> Change:
+    kind = _END_OF[block.kind]
+    language = SPELLINGS[block.kind].index(block.opener.folded)
+    folded = SPELLINGS[kind][language]
+    spelling = _written(site, folded)
+    mark = "" if kind in _METHOD_ENDS else ";"
+    text = f"{site.indent(block.opener.start)}{spelling}{mark}\n"
+    if offset == len(site.text) and not site.text.endswith("\n"):
+        text = "\n" + text
+    return Change(offset, offset, text, nats, f"insert `{spelling}{mark}`")
+
+
+def _written(site: Site, folded: str) -> str:
+    """As the file writes it, else as the parser does."""
+    if folded in site.habits.vocabulary:
+        return site.habits.vocabulary[folded].spelling
+    expected = {word.folded: word.spelling for word in spelled(site, site.issue.expected)}
+    return expected.get(folded, folded.capitalize())
