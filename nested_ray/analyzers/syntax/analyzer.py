@@ -21,6 +21,7 @@ from nested_ray.repository.base import Repository
 
 MAX_REPAIRS_PER_FILE = 3
 """Further errors are reported without a fix: each search may take a second or two."""
+_MAX_EXPECTED = 12
 
 
 class SyntaxAnalyzer:
@@ -82,7 +83,6 @@ def _parses_when_cleaned(language: Language, text: str, suspicions: list[Suspici
 
 
 def _issue_finding(path: str, issue: SyntaxIssue, repairs: list[Repair]) -> Finding:
-    others = [f"or {each.description}" for each in repairs[1:3]]
     return Finding(
         INVALID_TEXT.id,
         path,
@@ -90,13 +90,22 @@ def _issue_finding(path: str, issue: SyntaxIssue, repairs: list[Repair]) -> Find
         issue.message,
         INVALID_TEXT.severity,
         1.0,
-        witness="; ".join([*_expectation(issue), *others]),
+        witness="; ".join([*_expectation(issue), *_other_repairs(repairs)]),
         fix=repairs[0].as_fix() if repairs else None,
     )
 
 
 def _expectation(issue: SyntaxIssue) -> list[str]:
-    return [f"expected: {' '.join(issue.expected)}"] if issue.expected else []
+    if not issue.expected:
+        return []
+    more = " …" if len(issue.expected) > _MAX_EXPECTED else ""
+    return [f"expected: {' '.join(issue.expected[:_MAX_EXPECTED])}{more}"]
+
+
+def _other_repairs(repairs: list[Repair]) -> list[str]:
+    if len(repairs) < 2:
+        return []
+    return [f"another repair: {repairs[1].description}"]
 
 
 def _conflict_finding(path: str, conflict: Conflict) -> Finding:

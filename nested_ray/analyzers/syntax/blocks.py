@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nested_ray.analyzers.syntax.site import Change, Site
-from nested_ray.analyzers.syntax.spacing import spelled
 from nested_ray.analyzers.syntax.words import Word
 from nested_ray.languages.base import TokenKind
-from nested_ray.languages.bsl.keywords import KEYWORDS, SPELLINGS, Kind
+from nested_ray.languages.bsl.keywords import KEYWORDS, SPELLINGS, Kind, as_written
 
 _END_OF: dict[Kind, Kind] = {
     Kind.IF: Kind.END_IF,
@@ -36,16 +35,14 @@ class _Block:
 
 
 def block_ends(site: Site) -> Iterator[Change]:
-    """Ends of blocks, each on a line of its own before the first line that is indented no deeper."""
+    """Ends of blocks, each on a line of its own after the last line that is indented deeper."""
     if site.language.name != "bsl":
         return
     for block in _blocks(site):
         if block.is_closed and block.end_column in (None, block.column):
             continue
-        offset = _first_line_outside(site, block)
-        if offset is not None:
-            nats = _MISMATCHED if block.is_closed else _UNMATCHED
-            yield _closing(site, block, offset, nats)
+        nats = _MISMATCHED if block.is_closed else _UNMATCHED
+        yield _closing(site, block, _end_of_body(site, block), nats)
 
 
 def _blocks(site: Site) -> list[_Block]:
@@ -67,18 +64,20 @@ def _blocks(site: Site) -> list[_Block]:
     return found
 
 
-def _first_line_outside(site: Site, block: _Block) -> int | None:
-    """Start of the first line after the block's first that is not part of it by its indentation."""
-    start = site.line_end(block.opener.start) + 1
+def _end_of_body(site: Site, block: _Block) -> int:
+    """Start of the line after the last one that belongs to the block by its indentation."""
+    start = after_body = site.line_end(block.opener.start) + 1
     while start < len(site.text):
         end = site.line_end(start)
         line = site.text[start:end]
         indent = len(line) - len(line.lstrip(" \t"))
         is_blank = not line.strip() or line.lstrip().startswith("//")
-        if not is_blank and indent <= block.column and not _is_clause(line):
-            return start
+        if not is_blank:
+            if indent <= block.column and not _is_clause(line):
+                break
+            after_body = end + 1
         start = end + 1
-    return len(site.text)
+    return min(after_body, len(site.text))
 
 
 def _is_clause(line: str) -> bool:
@@ -88,19 +87,12 @@ def _is_clause(line: str) -> bool:
 
 def _closing(site: Site, block: _Block, offset: int, nats: float) -> Change:
     kind = _END_OF[block.kind]
-    language = SPELLINGS[block.kind].index(block.opener.folded)
-    folded = SPELLINGS[kind][language]
-    spelling = _written(site, folded)
+    is_english = SPELLINGS[block.kind].index(block.opener.folded) > 0
+    usual = as_written(kind, is_english)
+    known = site.habits.vocabulary.get(site.language.fold(usual))
+    spelling = known.spelling if known else usual
     mark = "" if kind in _METHOD_ENDS else ";"
     text = f"{site.indent(block.opener.start)}{spelling}{mark}\n"
     if offset == len(site.text) and not site.text.endswith("\n"):
         text = "\n" + text
     return Change(offset, offset, text, nats, f"insert `{spelling}{mark}`")
-
-
-def _written(site: Site, folded: str) -> str:
-    """As the file writes it, else as the parser does."""
-    if folded in site.habits.vocabulary:
-        return site.habits.vocabulary[folded].spelling
-    expected = {word.folded: word.spelling for word in spelled(site, site.issue.expected)}
-    return expected.get(folded, folded.capitalize())

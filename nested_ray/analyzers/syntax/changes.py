@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from rapidfuzz import fuzz
 
-from nested_ray.analyzers.syntax.lookalikes import ASCII_FOR, TO_CYRILLIC, TO_LATIN, to_one_script
+from nested_ray.analyzers.syntax.lookalikes import TO_CYRILLIC, TO_LATIN, to_one_script
 from nested_ray.analyzers.syntax.site import Change, Site
 from nested_ray.analyzers.syntax.spacing import inserted, spelled
 from nested_ray.analyzers.syntax.words import LINE_END, Word, read_words
@@ -179,9 +179,6 @@ def _respellings(
     habit = _HABITS_OF_OTHER_LANGUAGES.get(site.language.name, {}).get(word.folded)
     if habit:
         yield habit, _TYPO + 1.0
-    plain = "".join(ASCII_FOR.get(character, character) for character in word.spelling)
-    if plain != word.spelling:
-        yield plain, _TYPO
     if word.kind is TokenKind.NAME and (one_script := to_one_script(word.spelling)):
         yield one_script, _TYPO
     keywords = [w for w in site.habits.vocabulary.values() if w.kind is TokenKind.KEYWORD]
@@ -200,4 +197,6 @@ def _respellings(
 def quoted(text: str) -> str:
     """Between backticks, cut where it is long."""
     line = " ".join(text.split())
+    if not line.isprintable() or not line:
+        return " ".join(f"U+{ord(character):04X}" for character in text[:4])
     return f"`{line if len(line) <= 40 else line[:37] + '...'}`"

@@ -10,6 +10,7 @@ from nested_ray.analyzers.syntax.site import Change, Site
 _MAX_LEVELS = 5
 _LOOK_BACK_LINES = 40
 _MAX_ENDS = 8
+_MAX_QUOTES = 20
 _REINDENT, _REINDENT_BLOCK, _PLACEHOLDER, _CLOSE_QUOTE = 3.0, 3.5, 6.0, 2.5
 _BEHIND = " \t)]};,:."
 """What may stand behind a string on its line."""
@@ -61,9 +62,21 @@ def closing_quotes(site: Site) -> Iterator[Change]:
     opening = _UNFINISHED.match(site.text, site.issue.span.start)
     if opening is None:
         return
+    if len(opening[1]) == 3:
+        yield from _closing_earlier(site, opening[1])
     end = site.line_end(opening.end())
     first = opening.end() + len(site.text[opening.end() : end].rstrip(_BEHIND))
     places = [first, *range(end, first, -1)][:_MAX_ENDS]
     for rank, offset in enumerate(dict.fromkeys(places)):
         nats = _CLOSE_QUOTE + 0.5 * rank
         yield Change(offset, offset, opening[1], nats, f"close the string with `{opening[1]}`")
+
+
+def _closing_earlier(site: Site, quote: str) -> Iterator[Change]:
+    """A long string that was left open begins where the quotes before it stop to pair."""
+    places = [match.end() for match in re.finditer(re.escape(quote), site.text)]
+    for rank, place in enumerate(reversed(places[-_MAX_QUOTES:])):
+        end = site.line_end(place)
+        if quote not in site.text[place:end]:
+            nats = _CLOSE_QUOTE + 0.5 * rank
+            yield Change(end, end, quote, nats, f"close the string with `{quote}`")

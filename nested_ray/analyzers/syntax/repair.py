@@ -19,6 +19,7 @@ from nested_ray.analyzers.syntax.search import search
 from nested_ray.analyzers.syntax.site import Habits, Site, learn_habits
 from nested_ray.analyzers.syntax.words import Word, read_words, spelled_like
 from nested_ray.languages.base import Language, Span, SyntaxIssue, TokenKind
+from nested_ray.languages.bsl.keywords import SPELLINGS, as_written
 
 Scorer = Callable[[Sequence[str]], list[float]]
 """Natural log-likelihood of whole candidate texts; only differences between them count."""
@@ -28,6 +29,15 @@ MAX_CHARS = 2_000_000
 _MAX_OFFERED = 5
 _HABIT_CHARS = 60_000
 _MARKS = "()[]{},;:.="
+_USUAL = {
+    "python": (
+        "def class if elif else for in while with as return import from not and or is try except",
+    ),
+    "bsl": tuple(
+        " ".join(as_written(kind, is_english) for kind in SPELLINGS) for is_english in (False, True)
+    ),
+}
+"""Words a repair may need in a file that has not used them yet, by the way of spelling them."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +117,10 @@ def habits_around(language: Language, text: str, part: Part) -> Habits:
     stretch = text[text.find("\n", start) + 1 if start else 0 : end + _HABIT_CHARS]
     words = read_words(language, stretch)
     marks = [Word(mark, mark, mark, TokenKind.PUNCTUATION, 0, 0) for mark in _MARKS]
-    return learn_habits(words, {**spelled_like(marks), **spelled_like(words)}, stretch)
+    vocabulary = spelled_like(words)
+    ways = [read_words(language, usual) for usual in _USUAL.get(language.name, ("",))]
+    usual = max(ways, key=lambda way: sum(word.folded in vocabulary for word in way))
+    return learn_habits(words, spelled_like([*marks, *usual]) | vocabulary, stretch)
 
 
 def in_context(score: Callable[[str, Sequence[str]], Sequence[float]]) -> Scorer:

@@ -12,6 +12,7 @@ from nested_ray.analyzers.syntax.blocks import block_ends
 from nested_ray.analyzers.syntax.changes import changes
 from nested_ray.analyzers.syntax.layout import closing_quotes, reindentations
 from nested_ray.analyzers.syntax.site import Change, Site
+from nested_ray.analyzers.syntax.slips import slips
 from nested_ray.languages.base import Language, SyntaxIssue
 
 _MAX_EDITS = 3
@@ -69,6 +70,7 @@ def _all_changes(site: Site) -> Iterator[Change]:
     yield from block_ends(site)
     yield from reindentations(site)
     yield from closing_quotes(site)
+    yield from slips(site)
     yield from changes(site)
 
 
