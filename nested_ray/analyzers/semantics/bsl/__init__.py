@@ -1,0 +1,1 @@
+"""BSL modules → what the rules over their tokens and the configuration around them say."""

@@ -1,0 +1,111 @@
+"""Variables and parameters of BSL methods: unused, or read before there is a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nested_ray.analyzers.findings import Finding, Location
+from nested_ray.analyzers.semantics import rules
+from nested_ray.analyzers.semantics.bsl.module import BslModule, Method
+from nested_ray.analyzers.semantics.bsl.names import Names, parameter_names
+from nested_ray.analyzers.semantics.bsl.report import Reporter
+from nested_ray.languages.bsl.builtins import global_names
+
+
+def variable_findings(
+    report: Reporter, module: BslModule, method: Method, names: Names
+) -> Iterator[Finding]:
+    """Of one method; `names` are those of its body."""
+    parameters = parameter_names(module, method)
+    yield from _repeated_parameters(report, module, method)
+    if report.has_attributes:
+        # A name that is written may be an attribute of the form or the object.
+        local = names.declared.keys() - parameters
+    else:
+        local = (names.written.keys() | names.declared.keys()) - parameters
+        yield from _read_too_early(report, module, method, names, parameters)
+    if names.runs_text:
+        return
+    for name in sorted(local - names.read.keys() - names.loops.keys(), key=_in_order(names)):
+        token = names.first_binding(name)
+        if token is not None and not _is_known_outside(module, name):
+            yield _unused(report, module, method, token, is_written=name in names.written)
+    if not method.is_exported:
+        yield from _unused_parameters(report, module, method, names)
+
+
+def _in_order(names: Names):
+    return lambda name: names.first_binding(name) or 0
+
+
+def _is_known_outside(module: BslModule, name: str) -> bool:
+    return name in module.module_variables or name in global_names()
+
+
+def _unused(
+    report: Reporter, module: BslModule, method: Method, token: int, *, is_written: bool
+) -> Finding:
+    name = module.spelling(token)
+    what = "gets a value that is never read" if is_written else "is declared and never used"
+    return report.finding(
+        rules.UNUSED_VARIABLE,
+        module.span(token),
+        f"Variable `{name}` {what}",
+        confidence=0.9,
+        witness=f"`{method.name}` reads `{name}` nowhere",
+        symbol=method.name,
+    )
+
+
+def _repeated_parameters(report: Reporter, module: BslModule, method: Method) -> Iterator[Finding]:
+    seen: dict[str, int] = {}
+    for parameter in method.parameters:
+        first = seen.setdefault(module.words[parameter.token], parameter.token)
+        if first != parameter.token:
+            yield report.finding(
+                rules.DUPLICATE_PARAMETER,
+                module.span(parameter.token),
+                f"`{method.name}` has two parameters called `{parameter.name}`",
+                related=(Location(report.path, module.span(first), "the first one"),),
+                symbol=method.name,
+            )
+
+
+def _unused_parameters(
+    report: Reporter, module: BslModule, method: Method, names: Names
+) -> Iterator[Finding]:
+    """Of a method that only this module calls, by its name."""
+    name = module.words[method.token]
+    if method.is_extension or not report.is_called(name) or name in module.words_in_strings:
+        return
+    for parameter in method.parameters:
+        folded = module.words[parameter.token]
+        used = folded in names.read or folded in names.written or folded in names.loops
+        if not used:
+            yield report.finding(
+                rules.UNUSED_PARAMETER,
+                module.span(parameter.token),
+                f"`{method.name}` never uses its parameter `{parameter.name}`",
+                confidence=0.8,
+                witness="the method is called by its name in this module only",
+                symbol=method.name,
+            )
+
+
+def _read_too_early(
+    report: Reporter, module: BslModule, method: Method, names: Names, parameters: set[str]
+) -> Iterator[Finding]:
+    for name, token in names.read.items():
+        if name in parameters or name in module.module_variables or name in global_names():
+            continue
+        bound = names.first_binding(name)
+        if bound is None or bound < token or report.is_configuration_name(name):
+            continue
+        yield report.finding(
+            rules.READ_BEFORE_ASSIGNMENT,
+            module.span(token),
+            f"`{module.spelling(token)}` is read before anything is assigned to it",
+            witness=f"`{method.name}` assigns it first on line {module.row(bound)}",
+            related=(Location(report.path, module.span(bound), "assigned first here"),),
+            symbol=method.name,
+        )

@@ -1,0 +1,91 @@
+"""Python files of a repository → findings of every rule."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection, Iterator
+from functools import cached_property
+
+from nested_ray.analyzers.findings import Finding
+from nested_ray.analyzers.semantics import rules
+from nested_ray.analyzers.semantics.python.arity import Surroundings, wrong_calls
+from nested_ray.analyzers.semantics.python.flow import missing_returns, unreachable
+from nested_ray.analyzers.semantics.python.logic import contradictions
+from nested_ray.analyzers.semantics.python.module import PythonModule
+from nested_ray.analyzers.semantics.python.ruff import RuffFailed, Verdict, verdicts_of
+from nested_ray.analyzers.semantics.python.verdicts import CODES, findings_of
+from nested_ray.languages.base import Span
+from nested_ray.repository.base import Repository
+
+_MAX_CHARS = 5_000_000
+"""A longer file is data, not code."""
+_KEPT_MODULES = 64
+
+
+def python_findings(repository: Repository, paths: Collection[str]) -> Iterator[Finding]:
+    """Of every rule, for the Python files named; a file that does not parse gets none."""
+    modules = _Modules(repository)
+    texts = {path: repository.files[path].text for path in paths}
+    verdicts = dict(verdicts_of({p: t for p, t in texts.items() if len(t) <= _MAX_CHARS}, CODES))
+    for path in paths:
+        module = modules(path)
+        if module is None:
+            continue
+        around = Surroundings(modules.links.get(path, {}), modules)
+        yield from wrong_calls(path, module, around)
+        yield from unreachable(path, module)
+        yield from missing_returns(path, module)
+        yield from contradictions(path, module)
+        yield from _ruff_findings(path, module, verdicts.get(path, []))
+
+
+def _ruff_findings(
+    path: str, module: PythonModule, verdicts: list[Verdict] | RuffFailed
+) -> Iterator[Finding]:
+    if isinstance(verdicts, RuffFailed):
+        rule = rules.NOT_CHECKED
+        text = f"Names and formats were not checked in this file: {verdicts}"
+        yield Finding(rule.id, path, Span(0, 0), text, rule.severity, 1.0)
+    elif all(verdict.code != "invalid-syntax" for verdict in verdicts):
+        yield from findings_of(path, module, verdicts)
+
+
+class _Modules:
+    """Python files as they are asked for: path → module, None when it does not parse."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._kept: OrderedDict[str, PythonModule | None] = OrderedDict()
+
+    def __call__(self, path: str) -> PythonModule | None:
+        if path in self._kept:
+            self._kept.move_to_end(path)
+            return self._kept[path]
+        module = self._kept[path] = self._read(path)
+        if len(self._kept) > _KEPT_MODULES:
+            self._kept.popitem(last=False)
+        return module
+
+    def _read(self, path: str) -> PythonModule | None:
+        file = self._repository.files.get(path)
+        if file is None or file.language != "python" or len(file.text) > _MAX_CHARS:
+            return None
+        try:
+            return PythonModule(file.text)
+        except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError):
+            return None
+
+    @cached_property
+    def links(self) -> dict[str, dict[int, tuple[str, int]]]:
+        """Path → offset of a called name → path and offset of the definition it means."""
+        found: dict[str, dict[int, tuple[str, int]]] = {}
+        calls = (link for link in self._repository.links if link.kind == "call")
+        # By target: a repository keeps only so many outlines open.
+        for link in sorted(calls, key=lambda link: link.target):
+            if link.target_definition is None:
+                continue
+            definition = self._repository.outline(link.target).definitions[link.target_definition]
+            if definition.parent is None and definition.kind in ("function", "class"):
+                place = (link.target, definition.span.start)
+                found.setdefault(link.source, {})[link.offset] = place
+        return found
