@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from nested_ray import __version__
-from nested_ray.cli import corpus, parse, registry, run, serve, storage, train, validate
+from nested_ray.cli import corpus, parse, registry, review, run, serve, storage, train, validate
 from nested_ray.errors import ConfigError, NestedRayError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("train")(train.train)
 app.command("serve")(serve.serve)
+app.command("review")(review.review)
 app.command("parse")(parse.parse)
 app.command("validate")(validate.validate)
 app.add_typer(corpus.app, name="corpus", help="What of a code base can be learned from.")

@@ -16,14 +16,15 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from nested_ray.config.base import Settings
+from nested_ray.config.review import ReviewConfig
 from nested_ray.config.serve import ServeConfig
 from nested_ray.config.train import TrainConfig
 
 INTRODUCTION = """\
 # Configuration
 
-Every setting of a training run (`train_configs/*.yaml`) and of a Serve application (`args:` in
-`serve_configs/*.yaml`). Unknown keys are errors. One setting can be changed for one launch:
+Every setting of a training run (`train_configs/*.yaml`), of a Serve application (`args:` in
+`serve_configs/*.yaml`) and of a repository's review (`nested-ray.yaml`). Unknown keys are errors. One setting can be changed for one launch:
 `nested-ray train CONFIG --set distill.weight=0.3 --set levels.syntax.budget.max_steps=500`.
 
 Postgres, Redis and S3 are addressed by `DATABASE_URL`, `REDIS_URL`, `AWS_ENDPOINT_URL` with
@@ -38,7 +39,11 @@ def render() -> str:
     """The whole page as Markdown."""
     parts = [INTRODUCTION]
     seen: set[type[BaseModel]] = set()
-    for title, root in (("Training", TrainConfig), ("Serving", ServeConfig)):
+    for title, root in (
+        ("Training", TrainConfig),
+        ("Serving", ServeConfig),
+        ("Review", ReviewConfig),
+    ):
         parts.append(f"## {title}\n")
         for model in models_below(root):
             if model not in seen:

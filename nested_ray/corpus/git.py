@@ -68,6 +68,43 @@ class GitTree:
                 entries.append(TreeEntry(path.decode("utf-8", "backslashreplace"), oid, size_bytes))
         return iter(sorted(entries, key=lambda entry: entry.path))
 
+    def staged(self) -> list[TreeEntry]:
+        """The regular files of the index, what the next commit will hold, in order of path."""
+        listing = _run(self.folder, "ls-files", "--stage", "-z")
+        if listing.returncode:
+            raise CorpusError(f"cannot read the index of {self.folder}: {_reason(listing)}")
+        found: list[tuple[str, str]] = []
+        for line in listing.stdout.split(b"\0"):
+            fields, _, path = line.partition(b"\t")
+            if fields and fields.split()[0].decode() in REGULAR_FILE_MODES:
+                _, oid, _stage = fields.decode().split()
+                found.append((path.decode("utf-8", "backslashreplace"), oid))
+        sizes = self._sizes([oid for _, oid in found])
+        # A file in conflict stands there once per side; the last one, theirs, is kept.
+        entries = {path: TreeEntry(path, oid, sizes.get(oid, 0)) for path, oid in found}
+        return sorted(entries.values(), key=lambda entry: entry.path)
+
+    def merge_base(self, other: GitTree) -> GitTree:
+        """The newest commit that both descend from; raises SourceNotFound when there is none."""
+        asked = _run(self.folder, "merge-base", self.commit, other.commit)
+        if asked.returncode:
+            raise SourceNotFound(
+                f"{self.commit[:12]} and {other.commit[:12]} have no common commit in {self.folder}; "
+                "in a shallow clone fetch more history (`git fetch --unshallow`)"
+            )
+        return GitTree(self.folder, asked.stdout.decode().strip())
+
+    def _sizes(self, oids: list[str]) -> dict[str, int]:
+        asked = subprocess.run(
+            _command(self.folder, "cat-file", "--batch-check=%(objectname) %(objectsize)"),
+            input="".join(f"{oid}\n" for oid in oids).encode(),
+            capture_output=True,
+            env=_environment(),
+            check=False,
+        )
+        rows = (line.split() for line in asked.stdout.decode("utf-8", "replace").splitlines())
+        return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+
     @contextmanager
     def reader(self) -> Iterator[Callable[[str], bytes]]:
         """A function from object id to bytes, answered by one process for all objects."""
@@ -125,7 +162,16 @@ def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def _command(folder: Path, *arguments: str) -> list[str]:
-    return ["git", "-C", str(folder), *arguments]
+    # A repository's own settings must not start programs.
+    return [
+        "git",
+        "--no-optional-locks",
+        "-c",
+        "core.fsmonitor=false",
+        "-C",
+        str(folder),
+        *arguments,
+    ]
 
 
 def _environment() -> dict[str, str]:
