@@ -1,46 +1,78 @@
 """What CPython's own compiler says of a text, with every way it can fail turned into an answer."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import re
 import threading
 import warnings
+from enum import Enum, auto
+from functools import reduce
+from operator import or_
+from types import CodeType
 
 from nested_ray.languages.base import Span, SyntaxIssue
 
 # Of CPython's Include/cpython/compile.h; codeop uses it for the interactive prompt.
 _ALLOW_INCOMPLETE_INPUT = 0x4000
 _INCOMPLETE = "incomplete input"
+FUTURE_ANNOTATIONS: int = __future__.annotations.compiler_flag
+_FUTURES = reduce(
+    or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+)
 
 # `warnings.catch_warnings` swaps global state; two threads inside it could leave filters changed.
 _LOCK = threading.Lock()
 _LINE_END = re.compile(r"\r\n?|\n")
 
 
+class Outcome(Enum):
+    """How the compiler takes a text."""
+
+    COMPILES = auto()
+    UNFINISHED = auto()
+    """Parsing ends for want of more text."""
+    FAILS = auto()
+
+
 def compile_error(text: str, *, only_parse: bool = False) -> Exception | None:
     """The error CPython raises for the text, or None when it compiles."""
-    return _compile(text, ast.PyCF_ONLY_AST if only_parse else 0)
+    found = _compile(text, ast.PyCF_ONLY_AST if only_parse else 0)
+    return found if isinstance(found, Exception) else None
 
 
-def is_viable(text: str) -> bool:
+def is_viable(text: str, flags: int = 0) -> bool:
     """Whether parsing ends for want of more text, or does not fail at all.
 
     A last line without line end counts as finished; callers end it with a backslash otherwise.
     """
-    error = _compile(text, ast.PyCF_ONLY_AST | _ALLOW_INCOMPLETE_INPUT)
-    return error is None or (isinstance(error, SyntaxError) and error.msg == _INCOMPLETE)
+    found = _compile(text, flags | ast.PyCF_ONLY_AST | _ALLOW_INCOMPLETE_INPUT)
+    return not isinstance(found, Exception) or _wants_more(found)
 
 
-def _compile(text: str, flags: int) -> Exception | None:
+def try_compile(text: str, flags: int = 0) -> tuple[Outcome, int]:
+    """How the compiler takes whole lines, and the flags that their `from __future__` imports set."""
+    found = _compile(text, flags | _ALLOW_INCOMPLETE_INPUT)
+    if isinstance(found, CodeType):
+        return Outcome.COMPILES, found.co_flags & _FUTURES
+    is_open = isinstance(found, Exception) and _wants_more(found)
+    return Outcome.UNFINISHED if is_open else Outcome.FAILS, 0
+
+
+def _wants_more(error: Exception) -> bool:
+    return isinstance(error, SyntaxError) and error.msg == _INCOMPLETE
+
+
+def _compile(text: str, flags: int) -> object:
+    """Code or tree, or the error that came instead."""
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes and the like are valid Python
         try:
-            compile(text, "<text>", "exec", flags=flags, dont_inherit=True)
+            return compile(text, "<text>", "exec", flags=flags, dont_inherit=True)
         except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError) as error:
             # ValueError: NUL or a lone surrogate. MemoryError, RecursionError: nested too deeply.
             return error.with_traceback(None)
-    return None
 
 
 def to_issue(text: str, error: Exception, *, shift: int = 0) -> SyntaxIssue:

@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from re import Pattern
 
 from nested_ray.languages.base import Outline, SymbolTable, SyntaxIssue, Token, Validity
+from nested_ray.languages.python.blocks import compiles_in_blocks
 from nested_ray.languages.python.compiler import compile_error, to_issue
 from nested_ray.languages.python.names import BUILTINS, HEADING, fold
 from nested_ray.languages.python.outline import outline
@@ -53,5 +54,5 @@ class Python:
         return symbols(text)
 
     def check_insert(self, prefix: str, text: str, suffix: str) -> bool:
-        """Whether the whole compiles."""
-        return self.check(prefix + text + suffix) is None
+        """Whether the whole compiles; blocks of prefix and suffix that were seen before cost nothing."""
+        return compiles_in_blocks((prefix + text + suffix).removeprefix(_BOM))

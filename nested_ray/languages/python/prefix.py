@@ -10,17 +10,15 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from nested_ray.languages.base import Validity
+from nested_ray.languages.python.blocks import without_whole_blocks
 from nested_ray.languages.python.compiler import compile_error, is_viable
 from nested_ray.languages.python.lines import Ending, OpenString, close_blocks, find_ending
 
 _JOIN = "\\\n"
 _AFTER_STRING = (" |", " :", " .")
 _MAX_FSTRING_DEPTH = 4
-_MAX_CUTS = 3
-_STATEMENT = re.compile(r"^(?!(?:else|elif|except|finally)\b)[^\W\d]|^@", re.MULTILINE)
 _WORD = re.compile(r"\w+\Z")
 _NUMBER_AND_WORD = re.compile(
     r"(?<!\w)(0[xX][\da-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|\d[\d_.]*(?:[eE][+-]?\d+)?[jJ]?)([a-z]*)\Z"
@@ -39,7 +37,8 @@ _OPERATORS = (
 
 def prefix_validity(text: str) -> Validity:
     """VALID, INCOMPLETE or INVALID; see nested_ray.languages.base.Validity."""
-    tail = _after_known_head(text)
+    # While a file is being typed its head stays the same.
+    tail = without_whole_blocks(text)
     error = compile_error(tail)
     if error is None:
         return Validity.VALID
@@ -49,33 +48,6 @@ def prefix_validity(text: str) -> Validity:
     if not _some_continuation_parses(tail, ending):
         return Validity.INVALID
     return Validity.INVALID if _complete_part_fails(tail, ending) else Validity.INCOMPLETE
-
-
-def _after_known_head(text: str) -> str:
-    """The text without leading statements that compile on their own; all of it when in doubt.
-
-    While a file is being typed its head stays the same, so it is compiled once.
-    """
-    if "\r" in text:
-        return text
-    end = len(text)
-    starts: list[int] = []
-    while end > 0 and len(starts) <= _MAX_CUTS:
-        start = text.rfind("\n", 0, end) + 1
-        if _STATEMENT.match(text, start):
-            starts.append(start)
-        end = start - 1
-    # The last statement may still turn into a clause of the one before it (`el` → `else`).
-    for start in starts[1:]:
-        # `from __future__` is only right at the beginning of a file.
-        if start and "__future__" not in text[start:] and _compiles(text[:start]):
-            return text[start:]
-    return text
-
-
-@lru_cache(maxsize=32)
-def _compiles(text: str) -> bool:
-    return compile_error(text) is None
 
 
 def _some_continuation_parses(text: str, ending: Ending, depth: int = _MAX_FSTRING_DEPTH) -> bool:

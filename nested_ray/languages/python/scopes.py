@@ -62,21 +62,27 @@ def read_comprehension(walk: Walk, visit: Visit) -> None:
 def read_type_alias(walk: Walk, visit: Visit) -> None:
     """`type Name[T] = ...`: what stands behind the name is a scope of its own."""
     node = visit.node
-    left, right = (node.child_by_field_name(field) for field in ("left", "right"))
-    generic = next(iter(left.named_children), None) if left else None
-    is_generic = generic is not None and generic.type == "generic_type"
-    name, *parameters = generic.named_children if generic and is_generic else [generic or left]
-    if name is None:
+    name, parameters = _alias_heading(node)
+    if name is None:  # `type(x).y = ...` looks like one to the parser
+        for child in node.children[:1]:
+            walk.record(child, visit.scope, None)
+        walk.push_parts(visit)
         return
     walk.record(name, visit.scope, "variable")
-    text = walk.tree.node_text(name)
-    inner = walk.open("function", text, name.end_byte, node, visit.scope)
-    walk.push(
-        [
-            *(Visit(child, inner, "type parameter") for child in parameters),
-            *([Visit(right, inner)] if right else []),
-        ]
-    )
+    inner = walk.open("function", walk.tree.node_text(name), name.end_byte, node, visit.scope)
+    right = node.child_by_field_name("right")
+    parts = [Visit(child, inner, "type parameter") for child in parameters]
+    walk.push([*parts, *([Visit(right, inner)] if right else [])])
+
+
+def _alias_heading(node: Node) -> tuple[Node | None, list[Node]]:
+    """Name and type parameters of a type alias; no name where it is none."""
+    left = node.child_by_field_name("left")
+    heading = next(iter(left.named_children), None) if left else None
+    if heading is not None and heading.type == "generic_type":
+        name, *parameters = heading.named_children or [None]
+        return name, parameters
+    return (heading if heading and heading.type == "identifier" else None), []
 
 
 def read_parameter(walk: Walk, visit: Visit) -> None:

@@ -1,0 +1,142 @@
+"""Whether a Python file compiles, block by block, so that a change costs the block it stands in.
+
+A file compiles exactly when every statement at its margin does, apart from what blocks tell each
+other: `from __future__ import`, which is passed on to the blocks behind it, and `global` outside of
+functions, which is left to the compiler and the whole file. A cut at a line that only looks like a
+statement, in a long string or between brackets, leaves a block that is open; it is read again
+together with those behind it. A long class is read in the same way, member by member.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nested_ray.languages.python.compiler import FUTURE_ANNOTATIONS, compile_error
+from nested_ray.languages.python.verdicts import Setting, Verdict, Verdicts
+
+_CLAUSES = r"(?!(?:else|elif|except|finally)\b)"
+_START = re.compile(rf"^(?:{_CLAUSES}[^\W\d]|@)", re.MULTILINE)
+_CLASS_BODY = re.compile(r":[ \t]*+(?:#[^\n]*+)?\n(?:[ \t]*+(?:#[^\n]*+)?\n)*+([ \t]++)(?=[^\s#])")
+_FUTURE = re.compile(r"^from[ \t]++__future__", re.MULTILINE)
+_ODD_FUTURE = re.compile(r"\bfrom[ \t\f\\\r\n]++__future__")
+"""Behind another statement or a joined line; every import from there that is no `_FUTURE`."""
+_BARE_WORD = re.compile(r"\s*+\w*+\s*+")
+_MIN_CLASS_CHARS = 2_000
+_MAX_HEADING_CHARS = 2_000
+
+_VERDICTS = Verdicts()
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """Text that is a row of blocks, and where each may begin."""
+
+    text: str
+    setting: Setting
+    start: re.Pattern[str] = _START
+
+    def bounds(self) -> list[int]:
+        """The text's beginning, each statement that is not below a decorator, the text's end."""
+        return [*self._starts(), len(self.text)]
+
+    def _starts(self) -> Iterator[int]:
+        yield 0
+        is_decorated = False
+        for match in self.start.finditer(self.text):
+            if match.start() and not is_decorated:
+                yield match.start()
+            is_decorated = match[0].endswith("@")
+
+
+def compiles_in_blocks(text: str) -> bool:
+    """Whether the text compiles: the compiler's answer, at the price of the blocks not seen before."""
+    blocks = _behind_future(text)
+    verdict = _read(blocks) if blocks else Verdict.SHARED
+    if verdict is Verdict.SHARED:
+        return compile_error(text) is None
+    return verdict is Verdict.WHOLE
+
+
+def without_whole_blocks(text: str) -> str:
+    """A shorter text that can be continued in the same ways: leading blocks that compile are left out."""
+    blocks = _behind_future(text)
+    if blocks is None or blocks.setting.flags not in (0, FUTURE_ANNOTATIONS):
+        return text
+    tail = _last_blocks(blocks)
+    if tail is None:
+        return text
+    members = _members(tail, blocks.setting)
+    inner = _last_blocks(members) if members else None
+    if members and inner is not None:
+        tail = members.setting.heading + inner
+    return "from __future__ import annotations\n" * bool(blocks.setting.flags) + tail
+
+
+def _behind_future(text: str) -> _Blocks | None:
+    """The blocks behind the last `from __future__`; None where these imports are not all that matters."""
+    *_, last = (-1, *(match.end() for match in _FUTURE.finditer(text)))
+    if "__future__" in text[max(last, 0) :] and _ODD_FUTURE.search(text, max(last, 0)):
+        return None
+    if last < 0:
+        return _Blocks(text, Setting())
+    line_end = text.find("\n", last)
+    following = _START.search(text, line_end + 1) if line_end >= 0 else None
+    if following is None:
+        return None
+    verdict, flags = _VERDICTS.with_flags(text[: following.start()], Setting())
+    if verdict is not Verdict.WHOLE:
+        return None
+    return _Blocks(text[following.start() :], Setting(flags))
+
+
+def _read(blocks: _Blocks) -> Verdict:
+    """The verdict on all blocks together."""
+    text, bounds = blocks.text, blocks.bounds()
+    first, width = 0, 1
+    while first < len(bounds) - 1:
+        last = min(first + width, len(bounds) - 1)
+        verdict = _read_block(text[bounds[first] : bounds[last]], blocks.setting)
+        if verdict is Verdict.OPEN and last < len(bounds) - 1:
+            width *= 2  # so that a string of a thousand lines is not read a thousand times
+        elif verdict is Verdict.WHOLE:
+            first, width = last, 1
+        else:
+            return verdict
+    return Verdict.WHOLE
+
+
+def _read_block(text: str, setting: Setting) -> Verdict:
+    members = _members(text, setting)
+    verdict = _read(members) if members else Verdict.SHARED
+    return _VERDICTS.of(text, setting) if verdict is Verdict.SHARED else verdict
+
+
+def _members(text: str, setting: Setting) -> _Blocks | None:
+    """What stands in a long class as blocks of their own; None for any other block."""
+    is_class = text.startswith(("class", "@")) and not setting.heading
+    if not is_class or len(text) < _MIN_CLASS_CHARS:
+        return None
+    body = _CLASS_BODY.search(text, 0, _MAX_HEADING_CHARS)
+    if body is None:
+        return None
+    heading, indent = text[: body.start(1)], body[1]
+    inside = Setting(setting.flags, heading)
+    if _VERDICTS.of(f"{indent}class _: pass\n", inside) is not Verdict.WHOLE:
+        return None
+    start = re.compile(rf"^{indent}(?:{_CLAUSES}[^\W\d]|@)", re.MULTILINE)
+    return _Blocks(text[body.start(1) :], inside, start)
+
+
+def _last_blocks(blocks: _Blocks) -> str | None:
+    """The last block, and the one before where a word might still become a clause of it (`el` → `else`).
+
+    None where the blocks before them do not compile by themselves.
+    """
+    text, bounds = blocks.text, blocks.bounds()
+    num_kept = 2 if _BARE_WORD.fullmatch(text, bounds[-2]) else 1
+    end = bounds[max(0, len(bounds) - 1 - num_kept)]
+    if end and _read(_Blocks(text[:end], blocks.setting, blocks.start)) is not Verdict.WHOLE:
+        return None
+    return text[end:]
