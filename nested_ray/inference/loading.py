@@ -35,9 +35,9 @@ from nested_ray.inference.transformers_decoder import TransformersDecoder
 from nested_ray.inference.vocabulary import Vocabulary
 from nested_ray.inference.writer import LevelMixing
 from nested_ray.levels import build_levels
-from nested_ray.levels.definitions import DefinitionIndex
 from nested_ray.memory import LEVEL_EXPERTS, MixingWeights, NgramIndex
 from nested_ray.models import load_model
+from nested_ray.repository.definitions import DefinitionIndex
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 from nested_ray.languages import LANGUAGES
 from nested_ray.levels.architecture import ArchitectureLevel
 from nested_ray.levels.base import Level, Place
-from nested_ray.levels.definitions import DefinitionIndex, SourceText
 from nested_ray.levels.reader import FileReader
 from nested_ray.levels.semantics import SemanticsLevel
 from nested_ray.levels.syntax import SyntaxLevel
+from nested_ray.repository.base import SourceFile
+from nested_ray.repository.definitions import DefinitionIndex
+from nested_ray.repository.index import index_repositories, open_repository
 
 __all__ = ["KINDS", "DefinitionIndex", "Level", "Place", "build_levels", "index_definitions"]
 
@@ -18,6 +21,19 @@ KINDS = ("syntax", "semantics", "architecture")
 """From the narrowest context to the widest; each kind sees the contexts of those before it."""
 
 _LANGUAGES = {language.name: language for language in LANGUAGES}
+
+
+class SourceText(Protocol):
+    """What the index needs of a document."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def text(self) -> str: ...
 
 
 def build_levels(kinds: Iterable[str], definitions: DefinitionIndex) -> dict[str, Level]:
@@ -33,5 +49,10 @@ def build_levels(kinds: Iterable[str], definitions: DefinitionIndex) -> dict[str
 
 
 def index_definitions(documents: Iterable[SourceText]) -> DefinitionIndex:
-    """The definitions in documents of any known language; order follows the documents."""
-    return DefinitionIndex.build(documents, _LANGUAGES.get)
+    """The definitions in documents of any known language, and the links between files of one source."""
+    sources: dict[str, list[SourceFile]] = {}
+    for document in documents:
+        if document.language in _LANGUAGES:
+            file = SourceFile(document.path, document.language, document.text)
+            sources.setdefault(document.source, []).append(file)
+    return index_repositories(open_repository(files) for files in sources.values())

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import islice
 
 from nested_ray.levels.base import Place
-from nested_ray.levels.definitions import DefinitionIndex, Entry
 from nested_ray.levels.names import NameResolver
 from nested_ray.levels.reader import FileReader, FileView
 from nested_ray.levels.semantics import path_line
+from nested_ray.repository.definitions import DefinitionIndex, Entry
 
 MAX_ENTRIES = 12
 MAX_REFERENCES = 200
@@ -24,11 +24,15 @@ class ArchitectureLevel:
         self._definitions = definitions
 
     def context(self, place: Place) -> str:
-        """Definitions of imported and called names, the most recently used last."""
+        """Definitions that names used or imported before the place lead to, the most relevant last.
+
+        Ranked by a PageRank personalised to those names; the nearer a name, the more it weighs.
+        """
         view = self._reader.read(place)
         if view is None:
             return ""
-        entries = used_definitions(view, place, self._definitions)
+        seeds = weighed(used_definitions(view, place, self._definitions))
+        entries = self._definitions.related(seeds, asking=place.path, at_most=MAX_ENTRIES)
         return "\n".join(self._render(entry, place) for entry in reversed(entries))
 
     def _render(self, entry: Entry, place: Place) -> str:
@@ -39,6 +43,11 @@ class ArchitectureLevel:
             lines.append(f"    {comment} {entry.doc}")
         lines.extend(f"    {line}" for line in entry.body.split("\n") if line)
         return "\n".join(lines)
+
+
+def weighed(entries: list[Entry]) -> list[tuple[Entry, float]]:
+    """Weights that fall with the rank."""
+    return [(entry, 1 / (1 + rank)) for rank, entry in enumerate(entries)]
 
 
 def used_definitions(view: FileView, place: Place, index: DefinitionIndex) -> list[Entry]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from nested_ray.languages.base import Reference
 from nested_ray.levels.base import Place
-from nested_ray.levels.definitions import DefinitionIndex, Entry
 from nested_ray.levels.pieces import ImportText
 from nested_ray.levels.reader import FileView
+from nested_ray.repository.definitions import DefinitionIndex, Entry
 
 BUILTINS = {"python": frozenset(dir(builtins)) | {"self", "cls", "super"}}
 MIN_UNIQUE_CHARS = 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -63,7 +63,7 @@ def unpack(packed: bytes) -> Any:
 def pack_facts(
     outline: Outline,
     bindings: dict[str, tuple[Binding, ...]],
-    uses: dict[str, list[Use]],
+    uses: Mapping[str, list[tuple[int, str, int]]],
 ) -> bytes:
     return pack([
         [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from threading import Lock
 from nested_ray.languages.base import Outline
 from nested_ray.repository.base import Link, SourceFile
 from nested_ray.repository.cache import OutlineCache, content_key
+from nested_ray.repository.definitions import DefinitionIndex, Entry, entries_of
 from nested_ray.repository.facts import (
     FileFacts,
     read_file,
@@ -20,6 +21,15 @@ from nested_ray.repository.facts import (
 from nested_ray.repository.links import Resolver, file_links
 from nested_ray.repository.links_bsl import BslResolver
 from nested_ray.repository.links_python import PythonResolver
+from nested_ray.repository.metadata import (
+    FormEvent,
+    Metadata,
+    MetadataText,
+    read_form_events,
+    read_metadata,
+)
+from nested_ray.repository.metadata_paths import is_form_path, is_object_path
+from nested_ray.repository.ranking import Uses
 from nested_ray.repository.read_files import Packed, read_all
 
 MAX_OPEN_OUTLINES = 200
@@ -34,19 +44,20 @@ Progress = Callable[[int, int], None]
 def open_repository(
     files: Iterable[SourceFile],
     *,
+    metadata: Iterable[MetadataText] = (),
     cache_dir: Path | None = None,
     on_progress: Progress | None = None,
 ) -> IndexedRepository:
     """Index the files; with a `cache_dir`, only those whose content was not read before.
 
-    Of two files of one path the later one counts.
+    Of two files of one path the later one counts. `metadata` is what `scan` found of XML.
     """
     by_path = {file.path: file for file in files}
     ordered = {path: by_path[path] for path in sorted(by_path)}
     keys = {path: content_key(file.language, file.text) for path, file in ordered.items()}
     cache = OutlineCache(cache_dir) if cache_dir is not None else None
     progress = on_progress or (lambda done, total: None)
-    return IndexedRepository(ordered, keys, *_read(ordered, keys, cache, progress), cache)
+    return IndexedRepository(ordered, keys, *_read(ordered, keys, cache, progress), cache, metadata)
 
 
 def _read(
@@ -103,7 +114,9 @@ class IndexedRepository:
         references: Mapping[bytes, bytes],
         num_read: int,
         cache: OutlineCache | None,
+        metadata: Iterable[MetadataText],
     ) -> None:
+        self._metadata_texts = tuple(metadata)
         self._files = files
         self._keys = keys
         self._facts = facts
@@ -150,11 +163,21 @@ class IndexedRepository:
         return Outline(facts.imports, facts.definitions, unpack_references(references))
 
     @cached_property
+    def metadata(self) -> Metadata:
+        """Objects, subsystems, subscriptions and jobs of 1C configurations; empty without XML."""
+        return read_metadata(each for each in self._metadata_texts if is_object_path(each.path))
+
+    @cached_property
+    def form_events(self) -> Sequence[FormEvent]:
+        """Which method of its module handles what happens on a form, as far as there is XML."""
+        return read_form_events(each for each in self._metadata_texts if is_form_path(each.path))
+
+    @cached_property
     def links(self) -> Sequence[Link]:
         """Every resolved dependency between two files, by source and offset."""
         resolvers: dict[str, Resolver] = {
             "python": PythonResolver(self._of_language("python")),
-            "bsl": BslResolver(self._of_language("bsl")),
+            "bsl": BslResolver(self._of_language("bsl"), self.metadata),
         }
         found: list[Link] = []
         for path, file in self._files.items():
@@ -162,9 +185,45 @@ class IndexedRepository:
                 found.extend(file_links(path, self.facts(path), resolver))
         return found
 
+    @cached_property
+    def definitions_index(self) -> DefinitionIndex:
+        """Every exported definition, found by module and name, ranked by who uses what."""
+        return index_repositories([self])
+
     def _of_language(self, language: str) -> dict[str, FileFacts]:
         return {
             path: self.facts(path)
             for path, file in self._files.items()
             if file.language == language
         }
+
+
+def index_repositories(repositories: Iterable[IndexedRepository]) -> DefinitionIndex:
+    """The exported definitions of several code bases and how they use each other."""
+    entries: list[Entry] = []
+    users: dict[tuple[int, str], int] = {}
+    counts: Counter[tuple[int | tuple[int, str], int]] = Counter()
+    for number, repository in enumerate(repositories):
+        places: dict[tuple[str, int], int] = {}
+        for path, file in repository.files.items():
+            for index, entry in entries_of(file, repository.facts(path).definitions):
+                places[path, index] = len(entries)
+                entries.append(entry)
+        for link in repository.links:
+            if link.target_definition is None or link.kind == "import":
+                continue
+            target = places.get((link.target, link.target_definition))
+            if target is not None:
+                # What is not exported has no entry: its uses count for the file.
+                source = places.get(
+                    (link.source, -1 if link.source_definition is None else link.source_definition)
+                )
+                user = (number, link.source) if source is None else source
+                if isinstance(user, tuple):
+                    users.setdefault(user, len(users))
+                counts[user, target] += 1
+    uses = sorted(
+        Uses(len(entries) + users[user] if isinstance(user, tuple) else user, target, count)
+        for (user, target), count in counts.items()
+    )
+    return DefinitionIndex(entries, uses, [path for _, path in users])

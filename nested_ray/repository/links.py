@@ -25,8 +25,8 @@ class Resolver(Protocol):
         """(offset, target) of what the file's import statements bind."""
         ...
 
-    def belongs_to(self, path: str) -> Target | None:
-        """What the file is a part of, by where it lies."""
+    def belongs_to(self, path: str) -> Iterable[Target]:
+        """What the file depends on by where it lies and what is declared of it."""
         ...
 
     def resolve(self, path: str, name: str) -> Target | None:
@@ -40,8 +40,10 @@ def file_links(path: str, facts: FileFacts, resolver: Resolver) -> list[Link]:
         Link(path, None, target.path, target.definition, "import", offset)
         for offset, target in resolver.imports(path)
     ]
-    if whole := resolver.belongs_to(path):
-        found.append(Link(path, None, whole.path, whole.definition, "use", 0))
+    found.extend(
+        Link(path, None, target.path, target.definition, "use", 0)
+        for target in resolver.belongs_to(path)
+    )
     for name, uses in facts.uses.items():
         if target := resolver.resolve(path, name):
             found.extend(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from nested_ray.languages import get_language
 from nested_ray.repository.facts import FileFacts
 from nested_ray.repository.links import Target
+from nested_ray.repository.metadata import Metadata
 from nested_ray.repository.metadata_paths import MANAGERS, ModulePlace, module_place
 from nested_ray.repository.uses_bsl import MODULE, NEW
 
@@ -17,23 +18,56 @@ _FOLD = get_language("bsl").fold
 class BslResolver:
     """Common modules, global ones, manager modules, the module of a form's object, OneScript modules."""
 
-    def __init__(
-        self, facts: Mapping[str, FileFacts], global_modules: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, facts: Mapping[str, FileFacts], metadata: Metadata) -> None:
         self._facts = facts
         self._places: dict[str, ModulePlace] = {}
         self._common: dict[str, list[str]] = defaultdict(list)
         self._managers: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._objects: dict[tuple[str, str, str], str] = {}
         self._scripts: dict[str, list[str]] = defaultdict(list)
-        self._globals: dict[str, list[Target]] = defaultdict(list)
         for path in facts:
             self._enter(path)
         self._exported = {path: exported(each) for path, each in facts.items()}
-        for name in global_modules:
-            for path in self._common.get(_FOLD(name), ()):
+        self._globals = self._global_methods(metadata.global_modules())
+        self._handlers = self._subscribed(metadata)
+
+    def _global_methods(self, names: Iterable[str]) -> dict[str, list[Target]]:
+        """Methods that are called without the name of their module."""
+        found: dict[str, list[Target]] = defaultdict(list)
+        for name in names:
+            for path in self._common.get(name, ()):
                 for method, index in self._exported[path].items():
-                    self._globals[method].append(Target(path, index))
+                    found[method].append(Target(path, index))
+        return found
+
+    def _subscribed(self, metadata: Metadata) -> dict[str, list[Target]]:
+        """Module of an object → methods that subscriptions call at its events."""
+        found: dict[str, list[Target]] = defaultdict(list)
+        for subscription in metadata.subscriptions:
+            target = self._method(
+                self._common.get(_FOLD(subscription.module), ()),
+                _FOLD(subscription.method),
+                subscription.path,
+            )
+            for source in subscription.sources:
+                if target is None:
+                    break
+                kind, _, name = source.partition(".")
+                for path in self._of_type(kind, _FOLD(name)):
+                    found[path].append(target)
+        return found
+
+    def _of_type(self, kind: str, name: str) -> list[str]:
+        """Modules of `CatalogObject.Валюты`; a type of many objects names none."""
+        for ending in ("RecordSet", "Object", "Manager", "ValueManager"):
+            if name and kind.endswith(ending):
+                wanted = kind.removesuffix(ending)
+                return [
+                    path
+                    for (_, other, own), path in self._objects.items()
+                    if (other, own) == (wanted, name)
+                ]
+        return []
 
     def _enter(self, path: str) -> None:
         place = module_place(path)
@@ -54,13 +88,13 @@ class BslResolver:
         """None: BSL names modules where it uses them."""
         return iter(())
 
-    def belongs_to(self, path: str) -> Target | None:
-        """The object module of a form or command."""
+    def belongs_to(self, path: str) -> Iterator[Target]:
+        """The object module of a form or command; what subscribes to an object's events."""
         place = self._places.get(path)
-        if place is None or place.role not in ("form", "command"):
-            return None
-        found = self._objects.get((place.root, place.kind, _FOLD(place.name)))
-        return Target(found, None) if found else None
+        if place is not None and place.role in ("form", "command"):
+            if found := self._objects.get((place.root, place.kind, _FOLD(place.name))):
+                yield Target(found, None)
+        yield from self._handlers.get(path, ())
 
     def resolve(self, path: str, name: str) -> Target | None:
         """The exported method a call reaches; None when there is none or more than one."""

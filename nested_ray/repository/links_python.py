@@ -42,8 +42,9 @@ class PythonResolver:
                 if not (statement.module.strip(".") == "" and seen):
                     yield offset, Target(module, None)
 
-    def belongs_to(self, path: str) -> None:
+    def belongs_to(self, path: str) -> tuple[Target, ...]:
         """Nothing: a module stands for itself."""
+        return ()
 
     def resolve(self, path: str, name: str) -> Target | None:
         """The definition behind `a.b.c`; None for a module as a whole and for what is not certain."""

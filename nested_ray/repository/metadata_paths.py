@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 FOLDERS: dict[str, tuple[str, str]] = {
@@ -52,9 +51,6 @@ MODULE_ROLES = {
     "commandmodule": "command",
 }
 """File stem, folded → what the module is of its object."""
-
-_METADATA = re.compile(r"\.(?:xml|mdo)$|\.form$", re.IGNORECASE)
-_MAX_NESTED = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +102,23 @@ def _placed(root: str, kind: str, name: str, role: str, rest: list[str]) -> Modu
 
 
 def is_metadata_path(path: str) -> bool:
-    """Whether a file can describe an object of a configuration: XML or EDT's under a kind's folder."""
-    if not _METADATA.search(path):
-        return False
-    return any(part.casefold() in FOLDERS for part in path.split("/")[:_MAX_NESTED])
+    """Whether a file describes an object or a form of a configuration; templates, rights, help do not."""
+    return is_object_path(path) or is_form_path(path)
+
+
+def is_object_path(path: str) -> bool:
+    """`Catalogs/Валюты.xml` of the Configurator, `Catalogs/Валюты/Валюты.mdo` of EDT."""
+    parts = path.split("/")
+    stem, _, ending = parts[-1].rpartition(".")
+    if ending.lower() == "xml":
+        return len(parts) >= 2 and parts[-2].casefold() in FOLDERS
+    is_edt = ending.lower() == "mdo" and len(parts) >= 3 and parts[-2].casefold() == stem.casefold()
+    return is_edt and parts[-3].casefold() in FOLDERS
+
+
+def is_form_path(path: str) -> bool:
+    """`Forms/Список/Ext/Form.xml` of the Configurator, `Forms/Список/Form.form` of EDT."""
+    parts = path.casefold().split("/")
+    if parts[-1] == "form.xml" and parts[-2:-1] == ["ext"]:
+        return parts[-4:-3] in (["forms"], ["commonforms"])
+    return parts[-1] == "form.form" and parts[-3:-2] in (["forms"], ["commonforms"])

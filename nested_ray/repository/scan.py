@@ -18,6 +18,7 @@ from nested_ray.corpus.sources import SKIPPED_FOLDERS, open_source
 from nested_ray.corpus.sources import SourceFile as ListedFile
 from nested_ray.languages import language_of
 from nested_ray.repository.base import SourceFile
+from nested_ray.repository.metadata import MetadataText
 from nested_ray.repository.metadata_paths import is_metadata_path
 
 MAX_FILE_BYTES = 5_000_000
@@ -35,14 +36,6 @@ class Skipped:
     reason: str
     """One of `corpus.documents.REASONS`."""
     detail: str = ""
-
-
-@dataclass(frozen=True)
-class MetadataText:
-    """One XML file of a 1C configuration."""
-
-    path: str
-    text: str
 
 
 @dataclass(frozen=True)

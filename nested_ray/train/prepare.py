@@ -14,8 +14,8 @@ from nested_ray.datasets.build import build_level_datasets
 from nested_ray.datasets.store import LevelDatasets
 from nested_ray.datasets.tokenizer import NestTokenizer
 from nested_ray.levels import build_levels, index_definitions
-from nested_ray.levels.definitions import DefinitionIndex
 from nested_ray.memory import NgramIndex
+from nested_ray.repository.definitions import DefinitionIndex
 from nested_ray.train.reporter import Reporter
 from nested_ray.train.rundir import RunDir
 

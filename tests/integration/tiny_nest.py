@@ -12,11 +12,11 @@ from nested_ray.config.train import TokenizerConfig
 from nested_ray.datasets.tokenizer import NestTokenizer
 from nested_ray.files import write_text
 from nested_ray.inference.bundle import LevelSpec, NestSpec, level_folder, write_spec
-from nested_ray.levels.definitions import DefinitionIndex
 from nested_ray.memory import LEVEL_EXPERTS, NUM_BUCKETS, MixingWeights, NgramIndex
 from nested_ray.models import build_model, save_model
 from nested_ray.registry.records import LevelRecord, NestDraft, NestVersion
 from nested_ray.registry.registry import Registry
+from nested_ray.repository.definitions import DefinitionIndex
 
 TEXTS = (
     "import os\n\n\ndef total(values):\n    result = 0\n    for value in values:\n"

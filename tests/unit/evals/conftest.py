@@ -17,9 +17,9 @@ from nested_ray.datasets.tokenizer import NestTokenizer
 from nested_ray.evals.heldout import Heldout
 from nested_ray.inference.bundle import LevelSpec, NestSpec, level_folder, write_spec
 from nested_ray.levels import build_levels
-from nested_ray.levels.definitions import DefinitionIndex
 from nested_ray.memory import NgramIndex
 from nested_ray.models import build_model, save_model
+from nested_ray.repository.definitions import DefinitionIndex
 
 CONFIG = TrainConfig.from_values(
     {

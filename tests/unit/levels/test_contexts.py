@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nested_ray.levels import DefinitionIndex, Place, build_levels, index_definitions
-from nested_ray.levels.definitions import Entry
+from nested_ray.repository.definitions import Entry
 
 STDLIB = {
     "asyncio/tasks.py": inspect.getsource(asyncio.tasks),
@@ -41,6 +41,7 @@ def language_of(path: str) -> str:
 class Document:
     def __init__(self, path: str, text: str) -> None:
         self.path, self.language, self.text = path, language_of(path), text
+        self.source = "folder:test"
 
 
 def entry(path: str, name: str, signature: str, parent: str = "", doc: str = "") -> Entry:

@@ -8,15 +8,15 @@ from nested_ray.languages import get_language
 from nested_ray.languages.base import Import, Reference, Span
 from nested_ray.levels import DefinitionIndex, Place, index_definitions
 from nested_ray.levels.base import Place as BasePlace
-from nested_ray.levels.definitions import MAX_BODY_CHARS, module_names
 from nested_ray.levels.names import NameResolver, bindings_of
 from nested_ray.levels.pieces import ImportText
 from nested_ray.levels.reader import FileReader
+from nested_ray.repository.definitions import MAX_BODY_CHARS, module_names
 
 
 class Document:
     def __init__(self, path: str, text: str) -> None:
-        self.path, self.text = path, text
+        self.source, self.path, self.text = "folder:test", path, text
         self.language = "bsl" if path.endswith((".bsl", ".os")) else "python"
 
 
@@ -179,7 +179,22 @@ def test_saved_index_comes_back_and_saves_to_the_same_bytes(tmp_path: Path):
     loaded.save(tmp_path / "again.json")
     first = (tmp_path / "repository" / "definitions.json").read_bytes()
     assert first == (tmp_path / "again.json").read_bytes()
-    assert json.loads(first)["format"] == 1
+    assert json.loads(first)["format"] == 2
+
+
+def test_an_index_of_the_first_format_is_one_without_uses(tmp_path: Path):
+    INDEX.save(tmp_path / "definitions.json")
+    values = json.loads((tmp_path / "definitions.json").read_text())
+    first = {"format": 1, "entries": values["entries"]}
+    (tmp_path / "first.json").write_text(json.dumps(first))
+    assert DefinitionIndex.load(tmp_path / "first.json").entries == INDEX.entries
+
+
+def test_a_use_of_nothing_is_refused(tmp_path: Path):
+    path = tmp_path / "definitions.json"
+    path.write_text('{"format": 2, "entries": [], "users": ["a.py"], "uses": [[0, 7, 1]]}')
+    with pytest.raises(ConfigError, match="is not an index"):
+        DefinitionIndex.load(path)
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 9, "entries": []}', '{"entries": 1}'])

@@ -5,32 +5,24 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
+from heapq import nsmallest
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
 from nested_ray.errors import ConfigError
-from nested_ray.languages.base import Definition, Language
+from nested_ray.languages.base import Definition
+from nested_ray.repository.base import SourceFile
+from nested_ray.repository.ranking import UseGraph, Uses
 
-FORMAT = 1
+FORMAT = 2
+FORMAT_WITHOUT_USES = 1
 MAX_SIGNATURE_CHARS = 200
 MAX_DOC_CHARS = 120
 MAX_BODY_CHARS = 200
 
 CASE_INSENSITIVE = frozenset({"bsl"})
-
-
-class SourceText(Protocol):
-    """What the index needs of a document."""
-
-    @property
-    def path(self) -> str: ...
-    @property
-    def language(self) -> str: ...
-    @property
-    def text(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -52,8 +44,18 @@ class Entry:
 class DefinitionIndex:
     """Entries by module and name; never answers with a definition of the asking file."""
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+    def __init__(
+        self,
+        entries: Iterable[Entry] = (),
+        uses: Iterable[Uses] = (),
+        users: Iterable[str] = (),
+    ) -> None:
+        """`uses` numbers the entries, and behind them the files `users`, whose own code uses some."""
         self.entries = tuple(entries)
+        self.uses = tuple(uses)
+        self.users = tuple(users)
+        self._numbers = {id(entry): number for number, entry in enumerate(self.entries)}
+        self._graph = UseGraph([*(entry.path for entry in self.entries), *self.users], self.uses)
         self._by_name: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         self._by_member: dict[tuple[str, str, str], list[Entry]] = defaultdict(list)
         modules: set[tuple[str, str]] = set()
@@ -67,17 +69,6 @@ class DefinitionIndex:
         for path, language in sorted(modules, key=lambda module: (module[0].count("/"), module[0])):
             for module in module_names(path, language):
                 self._paths_by_module[language, fold(module, language)].append(path)
-
-    @classmethod
-    def build(
-        cls, documents: Iterable[SourceText], find_language: Callable[[str], Language | None]
-    ) -> DefinitionIndex:
-        """Index the exported definitions of the documents; order follows the documents."""
-        entries: list[Entry] = []
-        for document in documents:
-            if language := find_language(document.language):
-                entries.extend(entries_of(document, language))
-        return cls(entries)
 
     def in_module(
         self, module: str, name: str, *, language: str, asking: str, parent: str = ""
@@ -97,11 +88,32 @@ class DefinitionIndex:
         others = list(islice((entry for entry in found if entry.path != asking), 2))
         return others[0] if len(others) == 1 else None
 
+    def related(
+        self, seeds: Sequence[tuple[Entry, float]], *, asking: str, at_most: int
+    ) -> list[Entry]:
+        """Entries of other files by personalised PageRank, the highest first; `seeds` with their weights."""
+        weights: dict[int, float] = {}
+        for entry, weight in seeds:
+            number = self._numbers[id(entry)]
+            weights[number] = weights.get(number, 0.0) + weight
+        scores = self._graph.rank(weights, asking=asking)
+        best = nsmallest(
+            at_most,
+            (node for node in scores if node < len(self.entries)),
+            key=lambda node: (-scores[node], node),
+        )
+        return [self.entries[node] for node in best]
+
     def save(self, path: str | Path) -> None:
         """Write compact JSON, aside and then renamed; the same entries give the same bytes."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        values = {"format": FORMAT, "entries": [astuple(entry) for entry in self.entries]}
+        values = {
+            "format": FORMAT,
+            "entries": [astuple(entry) for entry in self.entries],
+            "users": self.users,
+            "uses": self.uses,
+        }
         aside = path.with_name(f".{path.name}.{os.getpid()}")
         with aside.open("w", encoding="utf-8") as file:
             json.dump(values, file, ensure_ascii=False, separators=(",", ":"))
@@ -114,12 +126,16 @@ class DefinitionIndex:
         """Read what `save` wrote; raises ConfigError naming the file."""
         try:
             values = json.loads(Path(path).read_text(encoding="utf-8"))
-            if values["format"] != FORMAT:
+            if values["format"] not in (FORMAT, FORMAT_WITHOUT_USES):
                 raise ValueError(f"format {values['format']!r}, this version reads {FORMAT}")
-            return cls(Entry(*fields) for fields in values["entries"])
+            return cls(
+                [Entry(*fields) for fields in values["entries"]],
+                [Uses(*fields) for fields in values.get("uses", ())],
+                values.get("users", ()),
+            )
         except OSError as exc:
             raise ConfigError(f"cannot read definitions {path}: {exc.strerror}") from exc
-        except (ValueError, TypeError, KeyError) as exc:
+        except (ValueError, TypeError, KeyError, IndexError) as exc:
             raise ConfigError(
                 f"{path} is not an index of definitions: {exc}; train the nest again"
             ) from exc
@@ -129,23 +145,26 @@ def fold(name: str, language: str) -> str:
     return name.casefold() if language in CASE_INSENSITIVE else name
 
 
-def entries_of(document: SourceText, language: Language) -> list[Entry]:
-    """Definitions that other files can reach: of the module itself and of its classes."""
-    outline = language.outline(document.text)
+def entries_of(document: SourceFile, definitions: Iterable[Definition]) -> list[tuple[int, Entry]]:
+    """Definitions that other files can reach, of the module itself and of its classes, with their index."""
+    definitions = tuple(definitions)
     has_classes = document.language != "bsl"  # where a parent is a region, which names nothing
-    classes = {definition.name for definition in outline.definitions if definition.kind == "class"}
+    classes = {definition.name for definition in definitions if definition.kind == "class"}
     return [
-        Entry(
-            path=document.path,
-            language=document.language,
-            name=definition.name,
-            parent=(definition.parent or "") if has_classes else "",
-            kind=definition.kind,
-            signature=definition.signature[:MAX_SIGNATURE_CHARS],
-            doc=definition.doc[:MAX_DOC_CHARS],
-            body=body_snippet(document.text, definition),
+        (
+            index,
+            Entry(
+                path=document.path,
+                language=document.language,
+                name=definition.name,
+                parent=(definition.parent or "") if has_classes else "",
+                kind=definition.kind,
+                signature=definition.signature[:MAX_SIGNATURE_CHARS],
+                doc=definition.doc[:MAX_DOC_CHARS],
+                body=body_snippet(document.text, definition),
+            ),
         )
-        for definition in outline.definitions
+        for index, definition in enumerate(definitions)
         if definition.exported
         and (not has_classes or definition.parent is None or definition.parent in classes)
     ]
