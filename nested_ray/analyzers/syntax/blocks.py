@@ -46,16 +46,22 @@ def block_ends(site: Site) -> Iterator[Change]:
 
 
 def _blocks(site: Site) -> list[_Block]:
-    """Blocks that begin before the error, paired with their ends as the parser pairs them."""
+    """Blocks that begin before the error, paired with their ends as the parser pairs them.
+
+    An end may stand after the place that is shown: the parser reads on to where the error comes to light.
+    """
     found: list[_Block] = []
     waiting: list[_Block] = []
-    for word in site.words[: site.index + 1]:
+    for index, word in enumerate(site.words):
         kind = KEYWORDS.get(word.folded) if word.kind is TokenKind.KEYWORD else None
+        if index > site.index and kind in (Kind.PROCEDURE, Kind.FUNCTION, *_METHOD_ENDS):
+            break
         if kind is None:
             continue
         if kind in _END_OF:
             waiting.append(_Block(word, kind, len(site.indent(word.start))))
-            found.append(waiting[-1])
+            if index <= site.index:
+                found.append(waiting[-1])
         elif kind in _END_OF.values() and waiting and _END_OF[waiting[-1].kind] is kind:
             block = waiting.pop()
             block.is_closed = True

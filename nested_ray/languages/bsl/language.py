@@ -9,8 +9,10 @@ from nested_ray.languages.bsl.builtins import global_names
 from nested_ray.languages.bsl.directives import Line, parse_directive
 from nested_ray.languages.bsl.keywords import KEYWORDS, Kind, as_written, describe
 from nested_ray.languages.bsl.lexer import Tokens, could_end_string, tokenize
+from nested_ray.languages.bsl.locate import locate
+from nested_ray.languages.bsl.machine import Failure
 from nested_ray.languages.bsl.outline import outline
-from nested_ray.languages.bsl.parser import Failure, await_only_in_async, read
+from nested_ray.languages.bsl.parser import await_only_in_async, read
 from nested_ray.languages.bsl.spans import to_tokens
 from nested_ray.languages.bsl.symbols import symbol_table
 
@@ -41,7 +43,7 @@ class Bsl:
         tokens = tokenize(text)
         reading = read(tokens)
         failure = reading.failure or reading.at_end
-        return _issue(tokens, failure) if failure else None
+        return _issue(tokens, locate(tokens, failure)) if failure else None
 
     def check_prefix(self, text: str) -> Validity:
         """Whether the beginning of a module can still become a valid module."""
@@ -76,17 +78,18 @@ class Bsl:
 
 
 def _issue(tokens: Tokens, failure: Failure) -> SyntaxIssue:
-    if failure.index < len(tokens.kinds):
-        start, end = tokens.starts[failure.index], tokens.end(failure.index)
-        found = _quote(tokens.spellings[failure.index])
+    place = failure.index if failure.place is None else failure.place
+    if place < len(tokens.kinds):
+        start, end = tokens.starts[place], tokens.end(place)
+        found = _quote(tokens.spellings[place])
     else:
         start = end = len(tokens.text)
         found = "the end of the text"
-    if failure.message:
-        return SyntaxIssue(Span(start, end), f"{failure.message}: {found}")
-    message = f"unexpected {found}{_expectation(failure)}"
     is_english = _is_english(tokens)
     expected = tuple(as_written(kind, is_english) for kind in sorted(failure.expected))
+    message = f"unexpected {found}{_expectation(failure)}"
+    if failure.message:
+        message = f"{failure.message}: {found}"
     return SyntaxIssue(Span(start, end), message, expected)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from nested_ray.languages.bsl.automaton import ERROR, FIRST_PUSH, RETURN
@@ -15,6 +16,18 @@ class Config(NamedTuple):
 
     state: int
     stack: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The token (its index; the number of tokens for the end of the text) that cannot stand there."""
+
+    index: int
+    expected: frozenset[Kind] = frozenset()
+    message: str = ""
+    """Set when the reason is not an unexpected token."""
+    place: int | None = None
+    """The token to show instead, where the error more likely was made."""
 
 
 def advance(config: Config, kinds: Sequence[int]) -> tuple[Config | None, int]:

@@ -75,7 +75,7 @@ def _read_method(scan: _Scan, head: int) -> int:
     heading_end, exported = _heading_end(tokens, head)
     scan.declared.update(range(head + 1, heading_end))
     body_end = _body_end(tokens, heading_end)
-    first = _first_token(tokens, head)
+    first = first_token(tokens, head)
     begin = head - 1 if head and kinds[head - 1] is Kind.ASYNC else head
     scan.definitions.append(
         Definition(
@@ -113,11 +113,11 @@ def _body_end(tokens: Tokens, start: int) -> int:
     for index in range(start, len(tokens.kinds)):
         kind = tokens.kinds[index]
         if (kind in _TAILS or kind in _HEADS) and not _follows_dot(tokens, index):
-            return index + 1 if kind in _TAILS else max(start, _first_token(tokens, index))
+            return index + 1 if kind in _TAILS else max(start, first_token(tokens, index))
     return len(tokens.kinds)
 
 
-def _first_token(tokens: Tokens, head: int) -> int:
+def first_token(tokens: Tokens, head: int) -> int:
     """Index of the first annotation, directive or `Асинх` that belongs to the method at `head`."""
     kinds, first = tokens.kinds, head
     if first and kinds[first - 1] is Kind.ASYNC:
@@ -164,7 +164,7 @@ def _variable(scan: _Scan, head: int, index: int, exported: bool) -> Definition:
         span=Span(tokens.starts[index], tokens.end(index + exported)),
         parent=scan.regions[-1] if scan.regions else None,
         exported=exported,
-        doc=_leading_comment(tokens, _first_token(tokens, head)),
+        doc=_leading_comment(tokens, first_token(tokens, head)),
     )
 
 

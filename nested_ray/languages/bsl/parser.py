@@ -20,19 +20,10 @@ from nested_ray.languages.bsl.directives import (
 from nested_ray.languages.bsl.grammar import table
 from nested_ray.languages.bsl.keywords import Kind
 from nested_ray.languages.bsl.lexer import Tokens
-from nested_ray.languages.bsl.machine import Config, accepts, advance, expected
+from nested_ray.languages.bsl.machine import Config, Failure, accepts, advance, expected
+from nested_ray.languages.bsl.rules import broken_rule
 
 _MAX_WAYS = 16
-
-
-@dataclass(frozen=True)
-class Failure:
-    """The token (its index; the number of tokens for the end of the text) that cannot stand there."""
-
-    index: int
-    expected: frozenset[Kind] = frozenset()
-    message: str = ""
-    """Set when the reason is not an unexpected token."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +51,11 @@ def read(tokens: Tokens) -> Reading:
     reading = _read_all_ways(kinds, directives)
     if not _is_clean(reading) and any(d.line is Line.IF for d in directives.values()):
         reading = _read_each_environment(kinds, directives)
-    if unbalanced:
-        return Reading(reading.failure or unbalanced, reading.at_end)
-    return Reading(reading.failure, reading.at_end or unclosed)
+    failure = reading.failure or unbalanced
+    # Rules speak of text that the grammar accepts.
+    accepted = kinds[: failure.index] if failure else kinds
+    broken, lost = broken_rule(tokens, accepted, directives)
+    return Reading(broken or failure, reading.at_end or unclosed or lost)
 
 
 def _is_clean(reading: Reading) -> bool:

@@ -1,0 +1,331 @@
+"""Where an error was made, when that is not where it comes to light.
+
+A grammar notices a missing `КонецЕсли` at the end of the method. The indentation of the lines says more:
+the first line that stands further left than a block's body has left the block. These are guesses about the place and the
+message only; whether a text is valid never depends on them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from nested_ray.languages.bsl.directives import Line, parse_directive
+from nested_ray.languages.bsl.keywords import WORDS, Kind, describe
+from nested_ray.languages.bsl.lexer import Tokens
+from nested_ray.languages.bsl.machine import Failure
+
+_HEADS = (Kind.PROCEDURE, Kind.FUNCTION)
+_CLOSER_OF = {
+    Kind.PROCEDURE: Kind.END_PROCEDURE,
+    Kind.FUNCTION: Kind.END_FUNCTION,
+    Kind.IF: Kind.END_IF,
+    Kind.FOR: Kind.END_DO,
+    Kind.WHILE: Kind.END_DO,
+    Kind.TRY: Kind.END_TRY,
+}
+_CLOSERS = frozenset(_CLOSER_OF.values())
+_BRANCHES = {Kind.ELSE: Kind.IF, Kind.ELSIF: Kind.IF, Kind.EXCEPT: Kind.TRY}
+_STATEMENT_FOLLOWS = frozenset(
+    (
+        Kind.SEMICOLON,
+        Kind.THEN,
+        Kind.ELSE,
+        Kind.DO,
+        Kind.TRY,
+        Kind.EXCEPT,
+        Kind.COLON,
+        Kind.DIRECTIVE,
+    )
+)
+# A block that lost its balance comes to light at one of these.
+_TELL_OF_BLOCKS = frozenset(
+    (
+        *(*_CLOSERS, *_BRANCHES, *_HEADS, Kind.ASYNC, Kind.VAR, Kind.AMPERSAND, Kind.END),
+        *(Kind.BREAK, Kind.CONTINUE, Kind.RETURN),
+    )
+)
+_OPENING = (Kind.OPEN, Kind.OPEN_INDEX)
+_CLOSING = (Kind.CLOSE, Kind.CLOSE_INDEX)
+_CALLED = frozenset((*WORDS, Kind.CLOSE_INDEX, Kind.QUESTION)) - {
+    *(Kind.AND_OR, Kind.NOT, Kind.RETURN, Kind.IF, Kind.ELSIF, Kind.WHILE, Kind.IN, Kind.TO),
+}
+
+
+@dataclass(frozen=True)
+class _View:
+    """A text by tokens and lines."""
+
+    tokens: Tokens
+
+    @cached_property
+    def line_starts(self) -> list[int]:
+        starts, position = [0], self.tokens.text.find("\n")
+        while position >= 0:
+            starts.append(position + 1)
+            position = self.tokens.text.find("\n", position + 1)
+        return starts
+
+    def kind(self, index: int) -> Kind:
+        return self.tokens.kinds[index] if 0 <= index < len(self.tokens.kinds) else Kind.END
+
+    def line(self, index: int) -> int:
+        """Number of the line the token begins on, from 0."""
+        return bisect_right(self.line_starts, self.tokens.starts[index]) - 1
+
+    def is_first(self, index: int) -> bool:
+        """Whether the token is the first of its line."""
+        start = self.line_starts[self.line(index)]
+        return index == 0 or self.tokens.end(index - 1) <= start
+
+    def column(self, index: int) -> int:
+        """Column of the first character of the token's line, tabs as four."""
+        start = self.line_starts[self.line(index)]
+        line = self.tokens.text[start : min(self.tokens.starts[index], start + _MAX_INDENT)]
+        return len(line[: len(line) - len(line.lstrip())].expandtabs(4))
+
+    def is_word_here(self, index: int) -> bool:
+        """Whether a keyword is one, and no name after a dot."""
+        return self.kind(index - 1) not in (Kind.DOT, Kind.AMPERSAND, Kind.TILDE)
+
+
+_MAX_INDENT = 400
+
+
+def locate(tokens: Tokens, failure: Failure) -> Failure:
+    """The failure with the place, message and expectation of the likelier cause, if there is one."""
+    if failure.place is not None or not tokens.kinds:
+        return failure
+    view = _View(tokens)
+    if failure.message:
+        return _unbalanced_directive(view, failure)
+    kind = view.kind(failure.index)
+    found = _unbalanced_block(view, failure) if kind in _TELL_OF_BLOCKS else None
+    return found or _lost_beginning(view, failure) or _extra_bracket(view, failure) or failure
+
+
+@dataclass
+class _Block:
+    kind: Kind
+    index: int
+    column: int
+    body_column: int | None = None
+    """Of its first statement."""
+
+
+def _unbalanced_block(view: _View, failure: Failure) -> Failure | None:
+    begin = failure.index - 1
+    while begin > 0 and not (view.kind(begin) in _HEADS and view.is_word_here(begin)):
+        begin -= 1
+    blocks: list[_Block] = []
+    deeper: int | None = None  # a line indented further than its block
+    for index in range(begin, min(failure.index + 1, len(view.tokens.kinds))):
+        kind = view.kind(index)
+        if not view.is_word_here(index):
+            continue
+        if kind in _CLOSERS or kind in _BRANCHES:
+            found = _closer_fits(view, failure, blocks, index)
+        else:
+            found = _has_left_block(view, failure, blocks, index)
+            deeper = deeper or _deeper_line(view, blocks, index)
+        if found is not None:
+            return found
+        if kind in _CLOSERS and blocks:
+            blocks.pop()
+        elif kind in _CLOSER_OF:
+            blocks.append(_Block(kind, index, view.column(index)))
+    if deeper and view.kind(failure.index) in (Kind.EXCEPT, Kind.END_TRY):
+        expected = frozenset((Kind.TRY,))
+        return replace(failure, place=deeper, message="expected `Попытка`/`Try`", expected=expected)
+    return None
+
+
+def _closer_fits(view: _View, failure: Failure, blocks: list[_Block], index: int) -> Failure | None:
+    """None when the end or branch stands where its block began."""
+    kind = view.kind(index)
+    if not blocks or view.line(index) == view.line(blocks[-1].index):
+        return None
+    block, column = blocks[-1], view.column(index)
+    matches = _CLOSER_OF[block.kind] is kind or _BRANCHES.get(kind) is block.kind
+    if view.is_first(index) and column < block.column:
+        return _unclosed(view, failure, block, index)
+    if not matches or (view.is_first(index) and column == block.column):
+        return None
+    if kind in _BRANCHES or index >= failure.index:
+        return None
+    message = f"ends the {_quoted(view, block.index)} of line {view.line(block.index) + 1} early"
+    return replace(failure, place=index, message=message, expected=frozenset())
+
+
+def _has_left_block(
+    view: _View, failure: Failure, blocks: list[_Block], index: int
+) -> Failure | None:
+    """A line that stands no further right than the block it is in."""
+    begins = view.kind(index - 1) in _STATEMENT_FOLLOWS or view.kind(index) is Kind.SEMICOLON
+    if not blocks or index >= failure.index or not view.is_first(index):
+        return None
+    block, column = blocks[-1], view.column(index)
+    if view.kind(index) is Kind.DIRECTIVE:
+        line = parse_directive(view.tokens.spellings[index]).line
+        begins = block.kind in _HEADS and line in (Line.REGION, Line.END_REGION)
+    elif block.kind in _HEADS:
+        begins = view.kind(index) in (*_HEADS, Kind.AMPERSAND, Kind.ASYNC)
+    elif begins and block.body_column is None and column > block.column:
+        block.body_column = column
+    is_indented = block.kind in _HEADS or block.body_column is not None
+    if begins and is_indented and column <= block.column:
+        return _unclosed(view, failure, block, index)
+    return None
+
+
+def _deeper_line(view: _View, blocks: list[_Block], index: int) -> int | None:
+    if not blocks or not view.is_first(index):
+        return None
+    block, column, before = blocks[-1], view.column(index), view.kind(index - 1)
+    begins_body = block.kind in _HEADS and before in (Kind.CLOSE, Kind.EXPORT)
+    if before not in _STATEMENT_FOLLOWS - {Kind.DIRECTIVE} and not begins_body:
+        return None
+    if block.body_column is None:
+        block.body_column = column
+    return index if column > block.body_column else None
+
+
+def _unclosed(view: _View, failure: Failure, block: _Block, index: int) -> Failure:
+    closer = _CLOSER_OF[block.kind]
+    opened = f"{_quoted(view, block.index)} of line {view.line(block.index) + 1}"
+    message = f"expected {describe(closer)} for the {opened}"
+    return replace(failure, place=index, message=message, expected=frozenset((closer,)))
+
+
+def _quoted(view: _View, index: int) -> str:
+    return f"`{view.tokens.spellings[index]}`"
+
+
+def _statement_start(view: _View, index: int) -> int:
+    """Index of the first token of the statement that the token is in."""
+    start = index
+    while start > 0 and view.kind(start - 1) not in _STATEMENT_FOLLOWS | _CLOSERS:
+        start -= 1
+        if view.kind(start) in _HEADS and view.is_word_here(start):
+            return min(index, _after_heading(view, start))
+    return start
+
+
+def _after_heading(view: _View, head: int) -> int:
+    index, depth = head + 2, 0
+    while index < len(view.tokens.kinds):
+        depth += (view.kind(index) is Kind.OPEN) - (view.kind(index) is Kind.CLOSE)
+        index += 1
+        if depth <= 0:
+            break
+    return index + (view.kind(index) is Kind.EXPORT)
+
+
+_BEGINNINGS: dict[Kind, tuple[Kind, ...]] = {
+    Kind.THEN: (Kind.IF, Kind.ELSIF),
+    Kind.DO: (Kind.WHILE, Kind.FOR),
+    Kind.EXPORT: _HEADS,
+}
+
+
+def _lost_beginning(view: _View, failure: Failure) -> Failure | None:
+    """`А = 1 Тогда` without `Если`, a heading without `Процедура`: the statement is to blame."""
+    index = failure.index
+    kind = view.kind(index)
+    start = _statement_start(view, index)
+    missing = _BEGINNINGS.get(kind)
+    if missing is None and index < len(view.tokens.kinds) and _is_lost_heading(view, start, index):
+        missing = _HEADS
+    if missing is None or start >= index - 1 or view.kind(start) in (*missing, Kind.VAR):
+        return None
+    words = " or ".join(describe(one) for one in missing)
+    return replace(failure, place=start, message=f"expected {words}", expected=frozenset(missing))
+
+
+def _is_lost_heading(view: _View, start: int, index: int) -> bool:
+    """`Имя(Параметр)` on a line of its own, with lines below that are indented as a body is."""
+    is_call = view.kind(start) is Kind.NAME and view.kind(start + 1) is Kind.OPEN
+    is_body = view.is_first(index) and view.column(index) > view.column(start)
+    return is_call and is_body and view.kind(index - 1) is Kind.CLOSE
+
+
+def _extra_bracket(view: _View, failure: Failure) -> Failure | None:
+    """An opening bracket written twice, or one whose call lost its name."""
+    start, brackets = _statement_start(view, failure.index), []
+    for index in range(start, min(failure.index, len(view.tokens.kinds))):
+        if view.kind(index) in _OPENING:
+            brackets.append(index)
+        elif view.kind(index) in _CLOSING and brackets:
+            brackets.pop()
+    if not brackets or view.kind(brackets[-1]) is not Kind.OPEN:
+        return None
+    opened = brackets[-1]
+    is_double = Kind.OPEN in (view.kind(opened - 1), view.kind(opened + 1))
+    is_comma = view.kind(failure.index) is Kind.COMMA
+    lost_name = is_comma and view.kind(opened - 1) not in _CALLED
+    if not (is_double or lost_name) or failure.index - opened < 2:
+        return None
+    expected = frozenset((Kind.NAME,)) if lost_name else frozenset()
+    message = "these brackets hold more than an expression" if is_comma else "not closed"
+    return replace(failure, place=opened, message=message, expected=expected)
+
+
+_OPENED_BY = {
+    Line.END_REGION: (Line.REGION,),
+    Line.END_IF: (Line.IF,),
+    Line.ELSE: (Line.IF,),
+    Line.ELSIF: (Line.IF,),
+}
+
+
+def _unbalanced_directive(view: _View, failure: Failure) -> Failure:
+    """A preprocessor line too many or too few: where its like would have stood."""
+    lines = [
+        (index, parse_directive(view.tokens.spellings[index]).line)
+        for index, kind in enumerate(view.tokens.kinds[: failure.index])
+        if kind is Kind.DIRECTIVE
+    ]
+    place = None
+    if failure.index >= len(view.tokens.kinds):
+        place = _unclosed_directive(view, lines)
+    elif view.kind(failure.index) is Kind.DIRECTIVE:
+        line = parse_directive(view.tokens.spellings[failure.index]).line
+        if line in (Line.END_REGION, Line.END_IF, Line.ELSE, Line.ELSIF):
+            wanted = Line.END_REGION if line is Line.END_REGION else Line.END_IF
+            # Regions follow one another: this one began where the last one ended.
+            ends = [index for index, one in lines if one in (wanted, Line.IF, Line.ELSE)]
+            begin = ends[-1] + 1 if ends else 0
+            has_method = any(kind in _HEADS for kind in view.tokens.kinds[begin : failure.index])
+            if has_method:
+                number = view.line(failure.index) + 1
+                spelling = view.tokens.spellings[failure.index].split()[0]
+                opener = _OPENER_NAMES[wanted]
+                message = f"expected {opener} for the `{spelling}` of line {number}"
+                return replace(failure, place=begin, message=message)
+    return replace(failure, place=place) if place is not None else failure
+
+
+_OPENER_NAMES = {Line.END_REGION: "`#Область`/`#Region`", Line.END_IF: "`#Если`/`#If`"}
+
+
+def _unclosed_directive(view: _View, lines: list[tuple[int, Line]]) -> int | None:
+    """The second of two equal lines, or the next beginning after the one that is not closed."""
+    open_lines: list[tuple[int, Line]] = []
+    for index, line in lines:
+        if line in (Line.IF, Line.REGION):
+            open_lines.append((index, line))
+        elif line in (Line.END_IF, Line.END_REGION) and open_lines:
+            wanted = _OPENED_BY[line][0]
+            matching = [one for one in open_lines if one[1] is wanted]
+            if matching:
+                open_lines.remove(matching[-1])
+    if not open_lines:
+        return None
+    opened, kind = open_lines[-1]
+    spellings = view.tokens.spellings
+    for near in (opened - 1, opened + 1):
+        if view.kind(near) is Kind.DIRECTIVE and spellings[near] == spellings[opened]:
+            return max(near, opened)
+    following = (index for index, line in lines if index > opened and line is kind)
+    return next((index for index in following if view.kind(index - 1) is not Kind.DIRECTIVE), None)
