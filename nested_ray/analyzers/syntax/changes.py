@@ -14,13 +14,16 @@ from nested_ray.languages.base import TokenKind
 
 # Prior costs in nats: how seldom each slip is made. A token typed twice, one left out and two swapped
 # are the common ones; a token too many that is no copy of its neighbour is rare.
-_DOUBLED, _LEFT_OUT, _SWAPPED, _TYPO, _OTHER_WORD, _TOO_MANY = 1.0, 2.0, 3.0, 2.0, 6.0, 6.0
+_DOUBLED, _LEFT_OUT, _SWAPPED, _TYPO, _OTHER_WORD, _TOO_MANY = 1.0, 2.0, 3.0, 2.0, 6.0, 9.0
 _PER_TOKEN_AWAY = 0.3
 _UNEXPECTED = 1.5
 """The parser did not name the token among those that could stand there."""
-_MAX_AHEAD = 60
+_NEAR = 3
+"""Tokens between the error and where a keyword may be missing; marks are looked for further off."""
+_MAX_AHEAD, _MAX_BACK = 60, 2_000
 _MIN_SIMILARITY = 72
 _CLOSER_OF = {"(": ")", "[": "]", "{": "}"}
+_CLOSERS = frozenset(_CLOSER_OF.values())
 _OPEN_WORDS = frozenset({TokenKind.KEYWORD, TokenKind.OPERATOR, TokenKind.PUNCTUATION})
 _HABITS_OF_OTHER_LANGUAGES = {
     "bsl": {"==": "=", "!=": "<>", "&&": "И", "||": "Или", "!": "Не", "{": "(", "}": ")"},
@@ -35,6 +38,7 @@ def changes(site: Site) -> Iterator[Change]:
     """Every single edit worth trying, in no order."""
     yield from insertions(site)
     yield from closing_brackets(site)
+    yield from early_closers(site)
     yield from deletions(site)
     yield from swaps(site)
     yield from replacements(site)
@@ -43,10 +47,10 @@ def changes(site: Site) -> Iterator[Change]:
 def insertions(site: Site) -> Iterator[Change]:
     """A token that was left out."""
     expected = {word.folded: word for word in spelled(site, site.issue.expected)}
-    marks = _grammatical(site)
-    positions = range(site.window.start, min(site.window.stop, site.last + 1) + 1)
-    for gap in positions:
-        options = {**marks, **_likely_names(site, gap)}
+    near = _grammatical(site)
+    far = {f: w for f, w in near.items() if w.kind is TokenKind.PUNCTUATION}
+    for gap in range(site.window.start, min(site.window.stop, site.last + 1) + 1):
+        options = (near if site.distance(gap) <= _NEAR else far) | _likely(site, gap)
         if gap == site.index:
             options |= expected
         for word in options.values():
@@ -64,13 +68,13 @@ def _grammatical(site: Site) -> dict[str, Word]:
     return found
 
 
-def _likely_names(site: Site, gap: int) -> dict[str, Word]:
-    """Names that the file has put after the same token."""
-    if gap == 0:
-        return {}
+def _likely(site: Site, gap: int) -> dict[str, Word]:
+    """Words that the file has between such neighbours."""
+    left = site.words[gap - 1] if gap else None
+    right = site.words[gap] if gap < len(site.words) else None
     vocabulary = site.habits.vocabulary
-    following = site.habits.familiar.successors(site.words[gap - 1])
-    return {folded: vocabulary[folded] for folded in following if folded in vocabulary}
+    between = site.habits.familiar.around(left, right)
+    return {folded: vocabulary[folded] for folded in between if folded in vocabulary}
 
 
 def closing_brackets(site: Site) -> Iterator[Change]:
@@ -94,6 +98,16 @@ def closing_brackets(site: Site) -> Iterator[Change]:
         yield inserted(site, gap, word, nats + 0.02 * (gap - site.index))
 
 
+def early_closers(site: Site) -> Iterator[Change]:
+    """A closing bracket without its partner: one far above may have closed too early."""
+    if site.index >= len(site.words) or site.words[site.index].spelling not in _CLOSERS:
+        return
+    for position in range(max(site.index - _MAX_BACK, 0), site.window.start):
+        if site.words[position].spelling in _CLOSERS:
+            nats = _TOO_MANY + site.surprise(position, position + 1, [])
+            yield _deleted(site, position, nats)
+
+
 def deletions(site: Site) -> Iterator[Change]:
     """A token too many, or a whole line of them."""
     for position in site.window:
@@ -104,8 +118,7 @@ def deletions(site: Site) -> Iterator[Change]:
         nats = (_DOUBLED if is_copy else _TOO_MANY) + away
         nats += site.surprise(position, position + 1, [])
         yield _deleted(site, position, nats)
-    if site.index < len(site.words):
-        yield _line_deleted(site, site.words[site.index].start)
+    yield _line_deleted(site)
 
 
 def _deleted(site: Site, position: int, nats: float) -> Change:
@@ -128,14 +141,12 @@ def _would_join(text: str, start: int, end: int) -> bool:
     return start > 0 and end < len(text) and is_word(text[start - 1]) and is_word(text[end])
 
 
-def _line_deleted(site: Site, offset: int) -> Change:
+def _line_deleted(site: Site) -> Change:
+    offset = site.issue.span.start
     start, end = site.line_start(offset), min(site.line_end(offset) + 1, len(site.text))
-    line = site.text[start:end].strip()
-    first = sum(1 for word in site.words[: site.index] if word.end <= start)
-    last = sum(1 for word in site.words[site.index :][:200] if word.end <= end) + site.index
-    return Change(
-        start, end, "", _TOO_MANY + 2.0 + 0.8 * (last - first), f"delete the line {quoted(line)}"
-    )
+    num_words = sum(start <= word.start < end for word in site.words)
+    description = f"delete the line {quoted(site.text[start:end])}"
+    return Change(start, end, "", _TOO_MANY + 2.0 * (1 + num_words), description)
 
 
 def swaps(site: Site) -> Iterator[Change]:
@@ -176,6 +187,9 @@ def replacements(site: Site) -> Iterator[Change]:
 def _respellings(
     site: Site, word: Word, expected: Iterable[Word], *, is_here: bool
 ) -> Iterator[tuple[str, float]]:
+    for brackets in (_CLOSERS, _CLOSER_OF):
+        if word.spelling in brackets:
+            yield from ((other, _TYPO) for other in brackets if other != word.spelling)
     habit = _HABITS_OF_OTHER_LANGUAGES.get(site.language.name, {}).get(word.folded)
     if habit:
         yield habit, _TYPO + 1.0

@@ -7,23 +7,26 @@ shapes (a name is a name), so that a place with names never seen before is judge
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from math import log
 
 from nested_ray.analyzers.syntax.words import Word
+from nested_ray.languages.base import TokenKind
 
 # Weights of: spelling after two spellings, after one, shape after two shapes, after one; the rest is a floor.
 _SPELLED_2, _SPELLED_1, _SHAPED_2, _SHAPED_1, _FLOOR = 0.3, 0.15, 0.4, 0.13, 0.02
-_NUM_SUCCESSORS = 6
+_NUM_NEIGHBOURS = 8
 _HALF_TRUST_TOKENS = 100
 """In a file of this length its habits count for half."""
+_BREAK = Word("", "<break>", "<break>", TokenKind.ERROR, 0, 0)
 
 
 class Familiar:
-    """Counts of one file's tokens."""
+    """Counts of one file's tokens, stretch by stretch."""
 
-    def __init__(self, words: Sequence[Word]) -> None:
+    def __init__(self, stretches: Sequence[Sequence[Word]]) -> None:
+        words = [word for stretch in stretches for word in [*stretch, _BREAK]]
         folded = [word.folded for word in words]
         shapes = [word.shape for word in words]
         self._spelled = _Counts(folded)
@@ -32,8 +35,10 @@ class Familiar:
         self._trust = len(words) / (len(words) + _HALF_TRUST_TOKENS)
         self._num_spellings = len(self._spelled.single) + 1
         self._after: dict[str, Counter[str]] = {}
+        self._before: dict[str, Counter[str]] = {}
         for one, other in pairwise(folded):
             self._after.setdefault(one, Counter())[other] += 1
+            self._before.setdefault(other, Counter())[one] += 1
 
     def nats(self, before: Sequence[Word], words: Sequence[Word]) -> float:
         """How surprising the words are after two words before them.
@@ -47,10 +52,13 @@ class Familiar:
             context.append(word)
         return surprise * self._trust
 
-    def successors(self, word: Word) -> Iterable[str]:
-        """Folded spellings that follow the word most often."""
-        following = self._after.get(word.folded)
-        return [folded for folded, _ in following.most_common(_NUM_SUCCESSORS)] if following else []
+    def around(self, left: Word | None, right: Word | None) -> list[str]:
+        """Folded spellings that most often follow the one word or stand before the other."""
+        found: Counter[str] = Counter()
+        for counts, word in ((self._after, left), (self._before, right)):
+            if word is not None and word.folded in counts:
+                found.update(dict(counts[word.folded].most_common(_NUM_NEIGHBOURS)))
+        return [folded for folded, _ in found.most_common(_NUM_NEIGHBOURS)]
 
     def _probability(self, context: Sequence[Word], word: Word) -> float:
         two = self._spelled.after([w.folded for w in context], word.folded)

@@ -11,7 +11,10 @@ _MAX_LEVELS = 5
 _LOOK_BACK_LINES = 40
 _MAX_ENDS = 8
 _MAX_QUOTES = 20
-_REINDENT, _REINDENT_BLOCK, _PLACEHOLDER, _CLOSE_QUOTE = 3.0, 3.5, 6.0, 2.5
+_REINDENT, _PLACEHOLDER, _CLOSE_QUOTE = 2.5, 6.0, 2.5
+_PER_BLANK = 0.25
+_ONE_LINE_OF_MANY, _ONE_LINE_ALONE = -0.5, 1.5
+"""A block is moved rather than its first line when its second one stands in the same column."""
 _BEHIND = " \t)]};,:."
 """What may stand behind a string on its line."""
 _UNFINISHED = re.compile(r"""[rbfuRBFU]{0,2}(\"\"\"|'''|["'])""")
@@ -23,23 +26,32 @@ def reindentations(site: Site) -> Iterator[Change]:
         return
     start = site.line_start(site.issue.span.start)
     indent = site.indent(start)
-    lines = site.text[:start].split("\n")[-_LOOK_BACK_LINES:]
-    levels: list[str] = []
-    for line in reversed(lines):
-        level = line[: len(line) - len(line.lstrip(" \t"))]
-        if line.strip() and level not in levels:
-            levels.append(level)
+    levels = _levels_above(site, start)
     deeper = [levels[0] + "    "] if levels and levels[0] + "    " not in levels else []
-    for rank, level in enumerate([*deeper, *levels[:_MAX_LEVELS]]):
+    for level in [*deeper, *levels[:_MAX_LEVELS]]:
         if level == indent:
             continue
-        nats = 0.5 * rank
-        description = "correct the indentation"
-        yield Change(start, start + len(indent), level, _REINDENT + nats, description)
-        yield _move_block(site, start, indent, level, _REINDENT_BLOCK + nats)
+        nats = _REINDENT + _PER_BLANK * abs(len(level) - len(indent))
+        yield Change(start, start + len(indent), level, nats, "correct the indentation")
+        yield _move_block(site, start, indent, level, nats)
     if deeper:
         placeholder = f"{deeper[0]}pass\n"
         yield Change(start, start, placeholder, _PLACEHOLDER, "insert `pass`")
+
+
+def _levels_above(site: Site, start: int) -> list[str]:
+    """Indentations of the lines above, the nearest first."""
+    lines = site.text[:start].split("\n")[-_LOOK_BACK_LINES:]
+    levels: list[str] = []
+    for line in reversed(lines):
+        level = _blanks(line)
+        if line.strip() and level not in levels:
+            levels.append(level)
+    return levels
+
+
+def _blanks(line: str) -> str:
+    return line[: len(line) - len(line.lstrip(" \t"))]
 
 
 def _move_block(site: Site, start: int, indent: str, level: str, nats: float) -> Change:
@@ -52,6 +64,9 @@ def _move_block(site: Site, start: int, indent: str, level: str, nats: float) ->
             break
         moved.append(level + line[len(indent) :] if line.strip() else line)
         end = line_end + 1
+    following = [line for line in moved[1:] if line.strip()]
+    is_level = bool(following) and _blanks(following[0]) == level
+    nats += _ONE_LINE_OF_MANY if is_level else _ONE_LINE_ALONE
     text = "\n".join(moved) + ("\n" if end <= len(site.text) else "")
     end = min(end, len(site.text))
     return Change(start, end, text, nats, "correct the indentation of the block")

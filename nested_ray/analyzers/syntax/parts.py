@@ -10,10 +10,10 @@ from functools import lru_cache
 
 from nested_ray.languages.base import Language, SyntaxIssue
 
-_REGION_LINE = re.compile(
-    r"^[ \t]*#[ \t]*(?:область|конецобласти|region|endregion)\b[^\n]*", re.IGNORECASE | re.MULTILINE
-)
-_BLANK = re.compile(r"[^\n]")
+_DIRECTIVE_LINE = re.compile(r"^[ \t]*#[ \t]*(\w+)[^\n]*", re.MULTILINE)
+_REGIONS = frozenset({"область", "конецобласти", "region", "endregion"})
+_IF, _END_IF = frozenset({"если", "if"}), frozenset({"конецесли", "endif"})
+_ELSE = frozenset({"иначе", "иначеесли", "else", "elsif"})
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ def part_starts(language: Language, text: str) -> tuple[int, ...]:
 def part_around(language: Language, text: str, issue: SyntaxIssue) -> Part:
     """The smallest part that, alone, has the same error at the same place; else the whole text."""
     for part in _candidates(part_starts(language, text), len(text), issue.span.start):
-        found = language.check(alone(text[part.start : part.end]))
+        if part == Part(0, len(text)):
+            break
+        found = language.check(alone(language, text[part.start : part.end]))
         if found and found.span.start + part.start == issue.span.start:
             return part
     return Part(0, len(text))
@@ -58,8 +60,35 @@ def _candidates(starts: tuple[int, ...], length: int, offset: int) -> Iterator[P
         yield Part(starts[index - 1], ends[index])
 
 
-def alone(text: str) -> str:
-    """The text with region lines blanked: a region may begin in one part and end in another."""
-    if "#" not in text:
+def alone(language: Language, text: str) -> str:
+    """The text with preprocessor lines blanked that have no partner in it, and those of regions.
+
+    A region or a condition may begin in one part and end in another.
+    """
+    if language.line_comment == "#" or "#" not in text:
         return text
-    return _REGION_LINE.sub(lambda line: _BLANK.sub(" ", line[0]), text)
+    pieces: list[str] = []
+    position = 0
+    for start, end in _lone_lines(text):
+        pieces += [text[position:start], " " * (end - start)]
+        position = end
+    return "".join([*pieces, text[position:]])
+
+
+def _lone_lines(text: str) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    waiting: list[list[tuple[int, int]]] = []  # the lines of each condition that is open
+    for line in _DIRECTIVE_LINE.finditer(text):
+        word = line[1].lower()
+        if word in _REGIONS:
+            found.append(line.span())
+        elif word in _IF:
+            waiting.append([line.span()])
+        elif word in _ELSE or word in _END_IF:
+            if not waiting:
+                found.append(line.span())
+            elif word in _ELSE:
+                waiting[-1].append(line.span())
+            else:
+                waiting.pop()
+    return sorted([*found, *(span for lines in waiting for span in lines)])

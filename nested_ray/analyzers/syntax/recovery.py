@@ -17,7 +17,10 @@ from nested_ray.languages.base import Language, Span, SyntaxIssue, TokenKind
 MAX_CHARS = 5_000_000
 """In longer texts only the first error is reported."""
 _MAX_FURTHER = 20
-_DIRECTIVE_LINE = re.compile(r"^[ \t]*#", re.MULTILINE)
+_CONDITION_LINE = re.compile(
+    r"^[ \t]*#[ \t]*(?!(?:область|конецобласти|region|endregion)\b|\s)",
+    re.MULTILINE | re.IGNORECASE,
+)
 _HOLDS_ANYTHING = frozenset({TokenKind.STRING, TokenKind.ERROR, TokenKind.COMMENT})
 
 
@@ -42,10 +45,9 @@ def further_issues(language: Language, text: str, first: SyntaxIssue) -> Iterato
 
 
 def _certain_issue(language: Language, definition: str) -> SyntaxIssue | None:
-    body = alone(definition)
-    if language.name == "bsl" and _DIRECTIVE_LINE.search(body):
+    if language.line_comment != "#" and _CONDITION_LINE.search(definition):
         return None  # a condition may begin in one definition and end in another
-    return language.check(body)
+    return language.check(alone(language, definition))
 
 
 def _inside_literals(language: Language, text: str, starts: tuple[int, ...]) -> frozenset[int]:

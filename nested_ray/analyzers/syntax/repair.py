@@ -64,9 +64,11 @@ def repair(
     if len(text) > MAX_CHARS:
         return []
     part = part_around(language, text, issue)
-    body = alone(text[part.start : part.end])
+    # What is wrong with a preprocessor line shows in the whole file only.
+    body = text[part.start : part.end]
+    body = body if part == Part(0, len(text)) else alone(language, body)
     shifted = replace(issue, span=Span(issue.span.start - part.start, issue.span.end - part.start))
-    site = Site(language, body, shifted, habits_around(language, text, part))
+    site = Site(language, body, shifted, habits_around(language, text, part, issue))
     proof = _Proof(language, text, part)
     found: list[Repair] = []
     for state in search(site):
@@ -111,16 +113,18 @@ class _Proof:
         return self._language.check(rest)
 
 
-def habits_around(language: Language, text: str, part: Part) -> Habits:
+def habits_around(language: Language, text: str, part: Part, issue: SyntaxIssue) -> Habits:
     """What the file does, learnt from the part and what stands around it."""
-    start, end = max(part.start - _HABIT_CHARS, 0), min(part.end, part.start + _HABIT_CHARS)
-    stretch = text[text.find("\n", start) + 1 if start else 0 : end + _HABIT_CHARS]
+    start = max(min(part.start, issue.span.start) - _HABIT_CHARS, 0)
+    start = text.find("\n", start) + 1 if start else 0
+    stretch = text[start : issue.span.start + _HABIT_CHARS]
+    shifted = replace(issue, span=Span(issue.span.start - start, issue.span.end - start))
     words = read_words(language, stretch)
     marks = [Word(mark, mark, mark, TokenKind.PUNCTUATION, 0, 0) for mark in _MARKS]
     vocabulary = spelled_like(words)
     ways = [read_words(language, usual) for usual in _USUAL.get(language.name, ("",))]
     usual = max(ways, key=lambda way: sum(word.folded in vocabulary for word in way))
-    return learn_habits(words, spelled_like([*marks, *usual]) | vocabulary, stretch)
+    return learn_habits(words, spelled_like([*marks, *usual]) | vocabulary, stretch, shifted)
 
 
 def in_context(score: Callable[[str, Sequence[str]], Sequence[float]]) -> Scorer:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import count
 from time import thread_time
 
 from nested_ray.analyzers.syntax.blocks import block_ends
 from nested_ray.analyzers.syntax.changes import changes
+from nested_ray.analyzers.syntax.directives import region_ends
 from nested_ray.analyzers.syntax.layout import closing_quotes, reindentations
 from nested_ray.analyzers.syntax.site import Change, Site
 from nested_ray.analyzers.syntax.slips import slips
 from nested_ray.languages.base import Language, SyntaxIssue
 
 _MAX_EDITS = 3
-_MAX_CHECKS, _MAX_CHECKED_CHARS, _MAX_SECONDS = 500, 6_000_000, 2.0
+_MAX_CHECKS, _MAX_CHECKED_CHARS, _MAX_SECONDS = 1_500, 6_000_000, 2.0
 _MAX_EXPANSIONS = 12
 _MAX_FOUND = 6
 _MARGIN_NATS = 6.0
@@ -63,7 +64,8 @@ def search(site: Site) -> Iterator[Repaired]:
             yield after
         elif len(after.descriptions) < _MAX_EDITS and _moves_on(site, text, issue):
             further = Site(site.language, text, issue, site.habits)
-            heappush(waiting, (nats + _NEXT_EDIT_NATS, next(order), after, further))
+            after = replace(after, nats=nats + _NEXT_EDIT_NATS)
+            heappush(waiting, (after.nats, next(order), after, further))
 
 
 def _all_changes(site: Site) -> Iterator[Change]:
@@ -71,6 +73,7 @@ def _all_changes(site: Site) -> Iterator[Change]:
     yield from reindentations(site)
     yield from closing_quotes(site)
     yield from slips(site)
+    yield from region_ends(site)
     yield from changes(site)
 
 

@@ -14,6 +14,8 @@ from nested_ray.languages.base import Language, SyntaxIssue, TokenKind
 
 BEFORE, AFTER = 12, 2
 """Tokens around the error that may be touched: an error shows at or after its cause."""
+_WRONG_BEFORE, _WRONG_AFTER = 3, 3
+"""Tokens around the error that are no example of how the file is written."""
 
 
 class Change(NamedTuple):
@@ -104,8 +106,10 @@ class Site:
         return any(word.kind is TokenKind.LAYOUT for word in self.words)
 
 
-def learn_habits(words: Sequence[Word], vocabulary: Mapping[str, Word], text: str) -> Habits:
-    """Count what the file does."""
+def learn_habits(
+    words: Sequence[Word], vocabulary: Mapping[str, Word], text: str, issue: SyntaxIssue
+) -> Habits:
+    """Count what the file does, but for the place that is wrong."""
     starts: dict[str, int] = {}
     total: dict[str, int] = {}
     for word in words:
@@ -114,4 +118,6 @@ def learn_habits(words: Sequence[Word], vocabulary: Mapping[str, Word], text: st
         if not text[line_start : word.start].strip():
             starts[word.folded] = starts.get(word.folded, 0) + 1
     starters = frozenset(folded for folded, count in starts.items() if 2 * count > total[folded])
-    return Habits(Familiar(words), vocabulary, starters)
+    wrong = bisect_right([word.end for word in words], issue.span.start)
+    stretches = [words[: max(wrong - _WRONG_BEFORE, 0)], words[wrong + _WRONG_AFTER :]]
+    return Habits(Familiar(stretches), vocabulary, starters)
