@@ -1,0 +1,207 @@
+"""Units and functions that stand in one package and have the words and links of another."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nested_ray.analyzers.architecture.placement.calibration import Margins, margins
+from nested_ray.analyzers.architecture.placement.evidence import probabilities
+from nested_ray.analyzers.architecture.placement.model import PlacementModel, Weights
+from nested_ray.analyzers.architecture.placement.samples import (
+    FunctionSample,
+    Sample,
+    Samples,
+    read_samples,
+)
+from nested_ray.analyzers.architecture.placement.training import Trained, is_telling, train
+from nested_ray.analyzers.architecture.rules import MISPLACED
+from nested_ray.analyzers.architecture.structure import Structure
+from nested_ray.analyzers.findings import Finding, Severity
+from nested_ray.config.architecture import PlacementConfig
+from nested_ray.languages.base import Span
+
+_MIN_LINKS = 3
+"""Links to and from the other place; words alone are not enough."""
+_SHOWN_WORDS = 6
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Probabilities of places for the items of a repository, by a model that has not seen each item."""
+
+    model: PlacementModel
+    samples: Samples
+    units: Sequence[Sample]
+    units_NC: np.ndarray
+    functions: Sequence[FunctionSample]
+    functions_NC: np.ndarray
+
+
+@dataclass(frozen=True)
+class Misplaced:
+    """One item that seems to belong elsewhere."""
+
+    sample: Sample
+    place: str
+    """Where it stands."""
+    better: str
+    """Where it seems to belong."""
+    confidence: float
+    probability: float
+    """Of the better place, by words and links."""
+
+
+def judge(structure: Structure, model: PlacementModel | None = None) -> Judged | None:
+    """Judge by a model learned before, or by one learned now; None where there is nothing to learn."""
+    if model is not None:
+        return _judge_by(structure, model)
+    trained = train(structure.repository, structure.layout)
+    return None if trained is None else _from_training(trained)
+
+
+def _from_training(trained: Trained) -> Judged:
+    units = [trained.samples.units[unit] for unit in trained.unit_rows]
+    rows = list(trained.unit_rows.values())
+    return Judged(
+        trained.model,
+        trained.samples,
+        units,
+        trained.units_NC[rows],
+        trained.functions,
+        trained.functions_NC,
+    )
+
+
+def _judge_by(structure: Structure, model: PlacementModel) -> Judged:
+    samples = read_samples(structure.repository, structure.layout)
+    known = set(model.places)
+    package_of = structure.layout.package_of
+    units = [sample for unit, sample in samples.units.items() if package_of[unit] in known]
+    functions = [f for f in samples.functions if package_of[f.unit] in known and is_telling(f)]
+    return Judged(
+        model,
+        samples,
+        units,
+        _probabilities(model, units, model.units),
+        functions,
+        _probabilities(model, functions, model.functions),
+    )
+
+
+def _probabilities(
+    model: PlacementModel, samples: Sequence[Sample], weights: Weights
+) -> np.ndarray:
+    scores_NC = model.words.vectors([s.words for s in samples]) @ model.word_weights_VC
+    uses = [sample.uses for sample in samples]
+    evidence_NCF = model.evidence(scores_NC, uses, [sample.used_by for sample in samples])
+    return probabilities(evidence_NCF, weights.evidence_F)
+
+
+def find_misplaced(
+    judged: Judged, package_of: Mapping[str, str], min_confidence: float
+) -> list[Misplaced]:
+    """Units, then functions of units that are not misplaced themselves."""
+    model = judged.model
+    units = _select(judged.units, judged.units_NC, model, model.units.margins, package_of)
+    found = [each for each in units if each.confidence >= min_confidence]
+    moved = {each.sample.unit for each in found}
+    functions = _select(
+        judged.functions, judged.functions_NC, model, model.functions.margins, package_of
+    )
+    found.extend(
+        each
+        for each in functions
+        if each.confidence >= min_confidence and each.sample.unit not in moved
+    )
+    return found
+
+
+def _select(
+    samples: Sequence[Sample],
+    probabilities_NC: np.ndarray,
+    model: PlacementModel,
+    learned: Margins,
+    package_of: Mapping[str, str],
+) -> list[Misplaced]:
+    """Items whose likeliest place is another one that they are linked to, and no sibling of theirs."""
+    if not samples:
+        return []
+    index = {place: position for position, place in enumerate(model.places)}
+    own_N = np.array([index[package_of[sample.unit]] for sample in samples])
+    margins_N = margins(probabilities_NC, own_N)
+    found: list[Misplaced] = []
+    for row in np.flatnonzero(margins_N > 0):
+        sample = samples[row]
+        place = package_of[sample.unit]
+        better = model.places[int(probabilities_NC[row].argmax())]
+        if linked(sample, better, package_of) >= max(
+            _MIN_LINKS, linked(sample, place, package_of) + 1
+        ):
+            confidence = learned.confidence(float(margins_N[row]))
+            likelihood = float(probabilities_NC[row].max())
+            found.append(Misplaced(sample, place, better, confidence, likelihood))
+    return found
+
+
+def linked(sample: Sample, place: str, package_of: Mapping[str, str]) -> int:
+    """Number of links between an item and a place."""
+    return sum(
+        count
+        for links in (sample.uses, sample.used_by)
+        for unit, count in links.items()
+        if package_of.get(unit) == place
+    )
+
+
+def misplaced_findings(
+    structure: Structure, config: PlacementConfig, judged: Judged
+) -> Iterator[Finding]:
+    """What is surely enough misplaced, where it stands."""
+    package_of = structure.layout.package_of
+    for each in find_misplaced(judged, package_of, config.min_confidence):
+        path, span, symbol = _where(structure, each.sample)
+        name = symbol or structure.shown(each.sample.unit)
+        yield Finding(
+            rule=MISPLACED.id,
+            path=path,
+            span=span,
+            message=f"{name} stands in {each.place}, but its words and links are those of "
+            f"{each.better} ({each.probability:.0%}).",
+            severity=Severity.NOTE if symbol else MISPLACED.severity,
+            confidence=min(each.confidence, 0.99),
+            witness=_witness(judged.model, each, package_of),
+            symbol=symbol,
+        )
+
+
+def _where(structure: Structure, sample: Sample) -> tuple[str, Span, str]:
+    if isinstance(sample, FunctionSample):
+        definition = structure.definitions(sample.path)[sample.definition]
+        span = structure.line_span(sample.path, definition.span.start)
+        return sample.path, span, structure.symbol(sample.path, sample.definition)
+    path = structure.layout.files_of[sample.unit][0]
+    return path, structure.line_span(path, 0), ""
+
+
+def _witness(model: PlacementModel, each: Misplaced, package_of: Mapping[str, str]) -> str:
+    links = f"links with {each.better}: {linked(each.sample, each.better, package_of)}, " + (
+        f"with {each.place}: {linked(each.sample, each.place, package_of)}"
+    )
+    words = telling_words(model, each.sample.words, each.better, each.place)
+    return f"{links}; words: {', '.join(words)}" if words else links
+
+
+def telling_words(
+    model: PlacementModel, counts: Mapping[str, int], better: str, place: str
+) -> list[str]:
+    """The words that speak most for the one place against the other."""
+    vector = model.words.vectors([Counter(counts)])
+    index = {name: position for position, name in enumerate(model.places)}
+    difference_V = model.word_weights_VC[:, index[better]] - model.word_weights_VC[:, index[place]]
+    gains = vector.data * difference_V[vector.indices]
+    order = np.argsort(-gains, kind="stable")[:_SHOWN_WORDS]
+    return [model.words.words[vector.indices[i]] for i in order if gains[i] > 0]
