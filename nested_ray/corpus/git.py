@@ -70,7 +70,7 @@ class GitTree:
 
     def staged(self) -> list[TreeEntry]:
         """The regular files of the index, what the next commit will hold, in order of path."""
-        listing = _run(self.folder, "ls-files", "--stage", "-z")
+        listing = _run(self.folder, "ls-files", "--stage", "-z", index=self._commits_index())
         if listing.returncode:
             raise CorpusError(f"cannot read the index of {self.folder}: {_reason(listing)}")
         found: list[tuple[str, str]] = []
@@ -84,6 +84,15 @@ class GitTree:
         entries = {path: TreeEntry(path, oid, sizes.get(oid, 0)) for path, oid in found}
         return sorted(entries.values(), key=lambda entry: entry.path)
 
+    def _commits_index(self) -> str | None:
+        """The index git names to its hooks: `git commit -a` prepares another one than the folder's."""
+        named = os.environ.get("GIT_INDEX_FILE")
+        if named is None:
+            return None
+        git_dir = _run(self.folder, "rev-parse", "--absolute-git-dir").stdout.decode().strip()
+        index = (self.folder / named).resolve()
+        return str(index) if git_dir and index.is_relative_to(Path(git_dir).resolve()) else None
+
     def merge_base(self, other: GitTree) -> GitTree:
         """The newest commit that both descend from; raises SourceNotFound when there is none."""
         asked = _run(self.folder, "merge-base", self.commit, other.commit)
@@ -96,10 +105,10 @@ class GitTree:
 
     def _sizes(self, oids: list[str]) -> dict[str, int]:
         asked = subprocess.run(
-            _command(self.folder, "cat-file", "--batch-check=%(objectname) %(objectsize)"),
+            git_command(self.folder, "cat-file", "--batch-check=%(objectname) %(objectsize)"),
             input="".join(f"{oid}\n" for oid in oids).encode(),
             capture_output=True,
-            env=_environment(),
+            env=git_environment(),
             check=False,
         )
         rows = (line.split() for line in asked.stdout.decode("utf-8", "replace").splitlines())
@@ -109,11 +118,11 @@ class GitTree:
     def reader(self) -> Iterator[Callable[[str], bytes]]:
         """A function from object id to bytes, answered by one process for all objects."""
         process = subprocess.Popen(
-            _command(self.folder, "cat-file", "--batch"),
+            git_command(self.folder, "cat-file", "--batch"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=_environment(),
+            env=git_environment(),
         )
         assert process.stdin and process.stdout
         try:
@@ -150,10 +159,13 @@ def _unknown_revision(folder: Path, revision: str) -> str:
     )
 
 
-def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def _run(
+    folder: Path, *arguments: str, index: str | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    environment = git_environment() | ({"GIT_INDEX_FILE": index} if index else {})
     try:
         return subprocess.run(
-            _command(folder, *arguments), capture_output=True, env=_environment(), check=False
+            git_command(folder, *arguments), capture_output=True, env=environment, check=False
         )
     except FileNotFoundError as exc:
         raise SourceNotFound(
@@ -161,8 +173,8 @@ def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         ) from exc
 
 
-def _command(folder: Path, *arguments: str) -> list[str]:
-    # A repository's own settings must not start programs.
+def git_command(folder: Path, *arguments: str) -> list[str]:
+    """A call of git that starts no program a repository's own settings name; for git_environment."""
     return [
         "git",
         "--no-optional-locks",
@@ -174,8 +186,8 @@ def _command(folder: Path, *arguments: str) -> list[str]:
     ]
 
 
-def _environment() -> dict[str, str]:
-    """The process's own, without what would point git elsewhere or make it wait or download."""
+def git_environment() -> dict[str, str]:
+    """The process's own environment, without what would point git elsewhere or make it wait or download."""
     kept = {
         key: value
         for key, value in os.environ.items()

@@ -14,6 +14,7 @@ import pathspec
 
 from nested_ray.config.corpus import FilterConfig, FolderSource, GitSource
 from nested_ray.corpus.filters import PathFilter, Refusal, decode
+from nested_ray.corpus.git import git_command, git_environment
 from nested_ray.corpus.sources import SKIPPED_FOLDERS, open_source
 from nested_ray.corpus.sources import SourceFile as ListedFile
 from nested_ray.languages import language_of
@@ -150,9 +151,14 @@ def git_listing(root: Path) -> list[ListedFile] | None:
 
 
 def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
-    command = ["git", "-C", str(root), *arguments]
     try:
-        return subprocess.run(command, capture_output=True, check=False, timeout=GIT_TIMEOUT_S)
+        return subprocess.run(
+            git_command(root, *arguments),
+            capture_output=True,
+            env=git_environment(),
+            check=False,
+            timeout=GIT_TIMEOUT_S,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
 

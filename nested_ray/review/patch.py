@@ -84,7 +84,10 @@ def parse_patch(text: str) -> list[FilePatch]:
     """
     if len(text) > MAX_PATCH_CHARS:
         raise InvalidRequest(f"the diff is longer than {MAX_PATCH_CHARS:,} characters; split it")
-    return _Parser(text.replace("\r\n", "\n").split("\n")).parse()
+    lines = text.replace("\r\n", "\n").split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return _Parser(lines).parse()
 
 
 class _Parser:

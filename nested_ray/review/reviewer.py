@@ -22,7 +22,7 @@ from nested_ray.review.merging import merge, spend_budget
 from nested_ray.review.novelty import new_findings, touches_change
 from nested_ray.review.policy import Policy
 from nested_ray.review.report import Remark, ReviewReport
-from nested_ray.review.scope import Scope, scopes_of_change
+from nested_ray.review.scope import Scope, scope_of_base, scope_of_change
 from nested_ray.review.suppression import UNUSED
 from nested_ray.review.sweep import Progress, Sources, Swept, sweep
 
@@ -142,22 +142,33 @@ class _Pass:
         self, repository: Repository, change: Change, sources: Sources
     ) -> tuple[Swept, list[Found]]:
         """Everything found in the new version, and what of it the change is the cause of."""
-        base = None if change.base is None else self.index(change.base, change.base_metadata)
-        scope, base_scope = scopes_of_change(change, repository, base)
+        is_emptied = bool(change.removed or change.renamed)
+        base = self._base(change) if is_emptied and change.base is not None else None
+        scope = scope_of_change(change, repository, base)
         now = self.sweep(repository, scope, sources)
-        if base is None:
-            return now, [each for each in now.found if touches_change(each, change, sources)]
-        before = sweep(
-            base, base_scope, self.policy, Sources(base),
+        learned = self.reviewers.learned
+        suspected = [each for each in now.found if each.finding.rule in learned]
+        proven = [each for each in now.found if each.finding.rule not in learned]
+        # A model is not asked about the base: what it suspects counts where lines are new.
+        fresh = [each for each in suspected if touches_change(each, change, sources)]
+        if change.base is None:
+            fresh += [each for each in proven if touches_change(each, change, sources)]
+        elif proven:
+            base = base or self._base(change)
+            before = self._sweep_base(base, scope, change, {each.finding.path for each in proven})
+            fresh += new_findings(proven, before.found, change, sources)
+        return now, fresh
+
+    def _base(self, change: Change) -> IndexedRepository:
+        return self.index(change.base or (), change.base_metadata)
+
+    def _sweep_base(self, base: Repository, scope: Scope, change: Change, paths: set[str]) -> Swept:
+        return sweep(
+            base, scope_of_base(scope, change, base, paths), self.policy, Sources(base),
             analyzers=self.reviewers.base_analyzers or self.reviewers.analyzers,
             renamed={old: new for new, old in change.renamed.items()},
             on_progress=self.on_progress,
         )  # fmt: skip
-        # A model is not asked about the base: what it suspects counts where lines are new.
-        proven = [each for each in now.found if each.finding.rule not in self.reviewers.learned]
-        suspected = [each for each in now.found if each.finding.rule in self.reviewers.learned]
-        fresh = new_findings(proven, before.found, change, sources)
-        return now, [*fresh, *(e for e in suspected if touches_change(e, change, sources))]
 
     def count(self, found: Iterable[Found]) -> int:
         """How many may be posted."""

@@ -24,25 +24,29 @@ class Scope:
         return {"syntax": self.own, "semantics": self.around}.get(level, self.everything)
 
 
-def scopes_of_change(
-    change: Change, repository: Repository, base: Repository | None
-) -> tuple[Scope, Scope]:
-    """The scope in the new version and the one in the base; they hold the same files."""
-    before = change.renamed
-    now = {new: new for new in repository.files}
+def scope_of_change(change: Change, repository: Repository, base: Repository | None) -> Scope:
+    """What each level looks at in the new version.
+
+    The base is needed where files are gone or renamed: who depended on them does so no longer.
+    """
     own = change.lines.keys() & repository.files.keys()
     around = own | _dependents(repository, own)
-    if base is None:
-        return Scope(own, around, now.keys()), Scope(set(), set(), set())
-    after = {old: new for new, old in before.items()}
-    old_own = {before.get(path, path) for path in own} | change.removed
-    broken = {after.get(path, path) for path in _dependents(base, old_own)}
-    around |= broken & repository.files.keys()
-    return Scope(own, around, now.keys()), Scope(
-        old_own & base.files.keys(),
-        ({before.get(path, path) for path in around} | old_own) & base.files.keys(),
-        base.files.keys(),
-    )
+    if base is not None:
+        new_names = {old: new for new, old in change.renamed.items()}
+        gone = new_names.keys() | change.removed
+        left = {new_names.get(path, path) for path in _dependents(base, gone)}
+        around |= left & repository.files.keys()
+    return Scope(own, around, repository.files.keys())
+
+
+def scope_of_base(scope: Scope, change: Change, base: Repository, paths: AbstractSet[str]) -> Scope:
+    """The same files as they were called before, of those at `paths`: elsewhere nothing is compared."""
+
+    def before(names: AbstractSet[str]) -> set[str]:
+        wanted = names & paths
+        return {change.renamed.get(path, path) for path in wanted} & base.files.keys()
+
+    return Scope(before(scope.own), before(scope.around), before(scope.everything))
 
 
 def _dependents(repository: Repository, paths: AbstractSet[str]) -> set[str]:

@@ -24,7 +24,7 @@ def render_rdjson(report: ReviewReport) -> str:
         "source": {"name": "nested-ray"},
         "diagnostics": [_diagnostic(report, remark) for remark in report.remarks],
     }
-    return json.dumps(result, ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(result, ensure_ascii=False) + "\n"
 
 
 def _diagnostic(report: ReviewReport, remark: Remark) -> dict[str, Any]:

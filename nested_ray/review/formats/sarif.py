@@ -31,7 +31,7 @@ PROBLEM_SEVERITIES = {
 def render_sarif(report: ReviewReport) -> str:
     """One run of one tool; suppressed findings are in it, marked as such."""
     document = {"$schema": SCHEMA_URI, "version": "2.1.0", "runs": [_run(report)]}
-    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(document, ensure_ascii=False) + "\n"
 
 
 def _run(report: ReviewReport) -> dict[str, Any]:
