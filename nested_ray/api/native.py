@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from nested_ray.api.schemas import Decision, Name, Sampling, Text
+from nested_ray.api.schemas import Decision, Filtered, Name, Sampling, Text
 
 BASE_PATH = "/api/v1/nested-learning"
 
@@ -33,6 +33,7 @@ class Alternative(BaseModel):
     prediction: str
     confidence: float
     parses: bool | None
+    filtered: Filtered | None = None
 
 
 class InferResponse(Decision):

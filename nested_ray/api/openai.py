@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from nested_ray.api.schemas import Decision, Name, Sampling, Text, WireModel
+from nested_ray.api.schemas import Decision, Filtered, Name, Sampling, Text, WireModel
 
 
 def _text_not_ids(value: Any) -> Any:
@@ -72,6 +72,7 @@ class ChoiceDecision(BaseModel):
     level: str
     confidence: float
     parses: bool | None
+    filtered: Filtered | None = None
 
 
 class CompletionChoice(BaseModel):

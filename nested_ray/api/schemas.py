@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -86,6 +86,9 @@ class Latency(BaseModel):
     verify_ms: float
 
 
+Filtered = Literal["trimmed", "refused"]
+
+
 class Decision(BaseModel):
     """How an answer came about; every answer carries one."""
 
@@ -96,6 +99,8 @@ class Decision(BaseModel):
     confidence: float
     parses: bool | None
     """Whether the file parses with the answer in place; null where that cannot be told."""
+    filtered: Filtered | None = None
+    """`trimmed`: more of the answer, or its line end, would have broken the file; `refused`: any of it would."""
     level_contributions: dict[str, float]
     """Each level's share in the decision; they add up to 1."""
     latency: Latency

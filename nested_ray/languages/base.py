@@ -203,11 +203,14 @@ class Language(Protocol):
     line_comment: str
     """Prefix that makes the rest of a line a comment: `#`, `//`."""
     is_case_sensitive: bool
-    builtins: AbstractSet[str]
-    """Names known without a definition, as `fold` writes them."""
     heading: Pattern[str]
     """Where a definition begins, at the start of a line: group 1 is its indentation, a group `mark` has
     matched where it is a decorator or directive, which belongs to the heading below it."""
+
+    @property
+    def builtins(self) -> AbstractSet[str]:
+        """Names known without a definition, as `fold` writes them."""
+        ...
 
     def check(self, text: str) -> SyntaxIssue | None:
         """The first syntax error of a whole file; None when it parses."""

@@ -10,6 +10,8 @@ from typing import Literal, Protocol
 from nested_ray.inference.base import FinishReason, Prompt, SamplingParams, TokenLogprob, Usage
 
 Action = Literal["cascade", "direct", "ensemble"]
+Filtered = Literal["trimmed", "refused"]
+"""`trimmed`: cut back to a beginning that fits; `refused`: nothing fits, so the answer is empty."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,14 @@ class Choice:
     confidence: float
     parses: bool | None
     """Whether it parses in place; None where that cannot be told."""
+    filtered: Filtered | None = None
+    """What was done to an answer that would have broken its file; `completion` is what is left of it."""
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the model meant something that does not fit; being cut by `max_tokens` is no fault."""
+        was_cut_off = self.filtered == "trimmed" and self.completion.finish_reason == "length"
+        return self.filtered is not None and not was_cut_off
 
 
 class Reason(StrEnum):

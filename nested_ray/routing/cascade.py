@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 
 from nested_ray.config.routing import RoutingConfig
 from nested_ray.errors import InferenceError, ModelNotFound, Overloaded, PromptTooLong
@@ -22,9 +23,17 @@ from nested_ray.routing.base import (
 from nested_ray.routing.breaker import Breaker
 from nested_ray.routing.cache import AnswerCache, NoCache, cache_key, dump_answer, load_answer
 from nested_ray.routing.calls import Clock, LevelCalls
+from nested_ray.routing.conclude import (
+    as_shares,
+    conclude,
+    drop_broken,
+    last_word,
+    one_of_each_text,
+    weights_among,
+)
 from nested_ray.routing.experiments import Arm, assign
 from nested_ray.routing.policy import Route, choose_route, ensemble_weights, threshold_of
-from nested_ray.routing.streams import Collected, replay
+from nested_ray.routing.streams import Collected, Gate, replay
 from nested_ray.routing.verify import Verifier, rank, shortcoming
 
 
@@ -143,6 +152,8 @@ class Router:
             for choice in await self._judge(level, ask, answer, calls)
         ]
         candidates = drop_broken(one_of_each_text(proposals))
+        if all(choice.filtered == "refused" for choice in candidates):
+            return conclude(route, calls, tuple((candidates * ask.n)[: ask.n]))
         texts = [choice.completion.text for choice in candidates]
         scores = await calls.score_all(list(found), ask, texts)
         if not scores:
@@ -162,41 +173,45 @@ class Router:
         self, route: Route, ask: Ask, calls: LevelCalls
     ) -> AsyncGenerator[StreamPart | Answer]:
         """Pass on the first level that begins to answer; once it began, nobody can take over."""
+        gap = self._verifier.gap(ask.prompt)
         for position, level in enumerate(calls.in_turn(route.levels)):
             share = 1.0 / (len(route.levels) - position)
-            collected = Collected()
+            collected, gate = Collected(), Gate(gap)
             try:
                 async with aclosing(calls.stream(level, ask, share=share)) as parts:
                     async for part in parts:
                         collected.add(part)
-                        yield part
+                        passed = await calls.verify(partial(gate.take, part), size=_size(ask))
+                        if passed is not None:
+                            yield passed
             except (InferenceError, Overloaded) as error:
-                if not collected.is_empty or isinstance(error, PromptTooLong):
+                if gate.has_passed or isinstance(error, PromptTooLong):
                     raise
                 calls.skip(level, error)
                 continue
             found = collected.answer()
             calls.took_part(level, found.usage)
-            choices = await self._judge(level, ask, found, calls)
+            choices = await self._judge(level, ask, found, calls, num_sent=gate.num_chars)
             answer = conclude(route, calls, choices)
             await self._remember(ask, calls, answer)
+            if gate.holds_back:
+                yield gate.rest(choices[0], found.usage)
             yield answer
             return
         raise calls.nobody_answered()
 
     async def _judge(
-        self, level: str, ask: Ask, found: LevelAnswer, calls: LevelCalls
+        self, level: str, ask: Ask, found: LevelAnswer, calls: LevelCalls, *, num_sent: int = 0
     ) -> tuple[Choice, ...]:
         """The level's completions with their judgement, best first."""
 
         def judge() -> list[Choice]:
             return [
-                self._verifier.judge(level, ask.prompt, ask.params, completion)
+                self._verifier.judge(level, ask.prompt, ask.params, completion, num_sent=num_sent)
                 for completion in found.completions
             ]
 
-        size = len(ask.prompt.prefix) + len(ask.prompt.suffix)
-        choices = await calls.verify(judge, size=size)
+        choices = await calls.verify(judge, size=_size(ask))
         return tuple(sorted(choices, key=rank, reverse=True))
 
     async def _recall(self, ask: Ask, calls: LevelCalls) -> Answer | None:
@@ -225,61 +240,5 @@ class Router:
         return self.config.cache_ttl_s > 0 and ask.is_deterministic
 
 
-def conclude(
-    route: Route,
-    calls: LevelCalls,
-    choices: tuple[Choice, ...],
-    escalated: Mapping[str, Shortcoming] | None = None,
-) -> Answer:
-    """The choices as an Answer that tells how they came about."""
-    return Answer(
-        choices=choices,
-        action=route.action,
-        level=choices[0].level,
-        level_contributions=as_shares({choices[0].level: 1.0}, calls.arm.level_names),
-        confidence=choices[0].confidence,
-        usage=calls.usage,
-        latency=calls.latency(),
-        versions=dict.fromkeys(calls.answered, calls.arm.label),
-        arm=calls.arm.name,
-        escalated=dict(escalated or {}),
-        skipped=dict(calls.skipped),
-        shed=calls.shed(),
-        cache_missed=calls.cache_missed,
-    )
-
-
-def last_word(tried: Sequence[tuple[Choice, ...]]) -> tuple[Choice, ...]:
-    """The highest level's answer, or where it does not parse the best of all."""
-    if tried[-1][0].parses is not False:
-        return tried[-1]
-    return max(tried, key=lambda choices: rank(choices[0]))
-
-
-def one_of_each_text(choices: Sequence[Choice]) -> list[Choice]:
-    """The first choice of every text; judging the same text twice costs and tells nothing."""
-    seen: dict[str, Choice] = {}
-    for choice in choices:
-        seen.setdefault(choice.completion.text, choice)
-    return list(seen.values())
-
-
-def drop_broken(choices: list[Choice]) -> list[Choice]:
-    """Those that may parse; all of them when none does."""
-    return [choice for choice in choices if choice.parses is not False] or choices
-
-
-def weights_among(levels: Sequence[str], weights: Mapping[str, float]) -> dict[str, float]:
-    """Weights of those levels that have one; equal ones when only levels without a weight are there."""
-    return {level: weights[level] for level in levels if level in weights} or dict.fromkeys(
-        levels, 1.0
-    )
-
-
-def as_shares(contributions: Mapping[str, float], levels: Sequence[str]) -> dict[str, float]:
-    """Contributions of all levels, adding up to 1; equal ones when nobody was sure of anything."""
-    total = sum(contributions.values())
-    if total <= 0:
-        equal = 1.0 / len(contributions)
-        return {level: equal if level in contributions else 0.0 for level in levels}
-    return {level: contributions.get(level, 0.0) / total for level in levels}
+def _size(ask: Ask) -> int:
+    return len(ask.prompt.prefix) + len(ask.prompt.suffix)

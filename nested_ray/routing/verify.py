@@ -1,13 +1,18 @@
-"""Is an answer good enough: does it parse in place, and is the model sure of it?"""
+"""Is an answer good enough: does it parse in place, and is the model sure of it?
+
+An answer that would break a sound file is cut back to what fits, or refused, before anybody sees it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 
-from nested_ray.inference.base import Prompt, SamplingParams
+from nested_ray.inference.base import Prompt, SamplingParams, TokenLogprob
 from nested_ray.inference.confidence import confidence
-from nested_ray.languages import LANGUAGES, Language, Validity
+from nested_ray.languages import LANGUAGES, Language
 from nested_ray.routing.base import Choice, Completion, Reason, Shortcoming
+from nested_ray.routing.gap import Gap
 
 FindLanguage = Callable[[str], Language | None]
 """The language module of a name, None for a language that nobody can check."""
@@ -23,18 +28,41 @@ class Verifier:
     def __init__(self, find_language: FindLanguage = find_language) -> None:
         self._find_language = find_language
 
-    def judge(
-        self, level: str, prompt: Prompt, params: SamplingParams, completion: Completion
-    ) -> Choice:
-        """The completion with its confidence and whether it parses in place."""
+    def gap(self, prompt: Prompt) -> Gap | None:
+        """The place that is to be filled; None in a language that nobody can check."""
         language = self._find_language(prompt.language)
-        parses = None if language is None else parses_in_place(language, prompt, params, completion)
-        return Choice(completion, level, confidence(completion.tokens), parses)
+        return None if language is None else Gap(language, prompt)
+
+    def judge(
+        self,
+        level: str,
+        prompt: Prompt,
+        params: SamplingParams,
+        completion: Completion,
+        *,
+        num_sent: int = 0,
+    ) -> Choice:
+        """What may be returned of the completion, with its confidence and whether it parses in place.
+
+        `num_sent` characters were found to fit before, and are with the caller already.
+        """
+        gap = self.gap(prompt)
+        if gap is None:
+            return Choice(completion, level, confidence(completion.tokens), None)
+        meant = completion.text if prompt.suffix else ended(completion, params)
+        if gap.fits(meant):
+            parses = gap.parses(meant)
+            return Choice(completion, level, confidence(completion.tokens), parses)
+        is_finished = completion.finish_reason == "stop"
+        kept = gap.cut_back(completion.text, at_least=num_sent, is_finished=is_finished)
+        part = beginning(completion, len(kept))
+        filtered = "trimmed" if kept else "refused"
+        return Choice(part, level, confidence(part.tokens), gap.parses(kept), filtered)
 
 
 def shortcoming(choice: Choice, threshold: float) -> Shortcoming | None:
     """Why the choice is not good enough; None when it is."""
-    if choice.parses is False:
+    if choice.is_broken:
         return Shortcoming(Reason.BROKEN, "it does not parse in place")
     if choice.confidence < threshold:
         detail = f"confidence {choice.confidence:.2f} is under {threshold:.2f}"
@@ -42,40 +70,9 @@ def shortcoming(choice: Choice, threshold: float) -> Shortcoming | None:
     return None
 
 
-def rank(choice: Choice) -> tuple[int, float]:
-    """Sorts the better choice higher: one that parses, then the surer one."""
-    return (0 if choice.parses is False else 1, choice.confidence)
-
-
-def parses_in_place(
-    language: Language, prompt: Prompt, params: SamplingParams, completion: Completion
-) -> bool | None:
-    """False when the answer breaks its file, True when the file parses with it, None when neither can be shown.
-
-    A file that did not parse before the answer is not held against the answer.
-    """
-    if not prompt.suffix:
-        return continues_well(language, prompt.prefix, ended(completion, params))
-    whole = language.check(prompt.prefix + completion.text + prompt.suffix) is None
-    if whole:
-        return True
-    if continues_well(language, prompt.prefix, completion.text) is False:
-        return False
-    was_whole = language.check(prompt.prefix + prompt.suffix) is None
-    if not was_whole:
-        return None
-    if completion.finish_reason == "length":
-        # Cut in mid-line: only its whole lines can be held against it.
-        lines = completion.text[: completion.text.rfind("\n") + 1]
-        return None if language.check(prompt.prefix + lines + prompt.suffix) is None else False
-    return False
-
-
-def continues_well(language: Language, prefix: str, text: str) -> bool | None:
-    """Whether prefix and text can still become a valid file; None when the prefix never could."""
-    if language.check_prefix(prefix + text) is not Validity.INVALID:
-        return True
-    return None if language.check_prefix(prefix) is Validity.INVALID else False
+def rank(choice: Choice) -> tuple[bool, bool, float]:
+    """Sorts the better choice higher: one that parsed as it came, one with something left, the surer one."""
+    return (not choice.is_broken, choice.filtered != "refused", choice.confidence)
 
 
 def ended(completion: Completion, params: SamplingParams) -> str:
@@ -84,3 +81,18 @@ def ended(completion: Completion, params: SamplingParams) -> str:
     if completion.finish_reason == "stop" and stops_at_line_end:
         return completion.text + "\n"
     return completion.text
+
+
+def beginning(completion: Completion, num_chars: int) -> Completion:
+    """The completion up to a character, with the tokens that lie in it."""
+    return Completion(
+        completion.text[:num_chars],
+        tokens_within(completion.tokens, num_chars),
+        completion.finish_reason,
+    )
+
+
+def tokens_within(tokens: tuple[TokenLogprob, ...], num_chars: int) -> tuple[TokenLogprob, ...]:
+    """The tokens that end within so many characters of text."""
+    ends = accumulate(len(token.text) for token in tokens)
+    return tuple(token for token, end in zip(tokens, ends, strict=True) if end <= num_chars)

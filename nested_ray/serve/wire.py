@@ -135,7 +135,12 @@ def completion_choice(
 
 
 def judgement_of(choice: Choice) -> ChoiceDecision:
-    return ChoiceDecision(level=choice.level, confidence=choice.confidence, parses=choice.parses)
+    return ChoiceDecision(
+        level=choice.level,
+        confidence=choice.confidence,
+        parses=choice.parses,
+        filtered=choice.filtered,
+    )
 
 
 def logprobs_of(
@@ -172,6 +177,7 @@ def decision_of(answer: Answer) -> Decision:
         action=answer.action,
         confidence=answer.confidence,
         parses=answer.choices[0].parses,
+        filtered=answer.choices[0].filtered,
         level_contributions=answer.level_contributions,
         latency=Latency(**asdict(answer.latency)),
         versions=answer.versions,
@@ -194,6 +200,7 @@ def infer_body(answer: Answer, *, id: str) -> InferResponse:
                 prediction=choice.completion.text,
                 confidence=choice.confidence,
                 parses=choice.parses,
+                filtered=choice.filtered,
             )
             for choice in others
         ],

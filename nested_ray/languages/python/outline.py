@@ -41,8 +41,8 @@ _QUERY = Query(
 )
 _SPACES = re.compile(r"\s+")
 _COMMENT = re.compile(r"\s#[^\"']*$")
-# Not after a letter, a dot, or what ends a call, an index or a string.
-_OWNER = re.compile(r"(?<![\w.)\]}\"'])(?<![.)\]}\"']\s)([^\W\d]\w*(?:\s*\.\s*\w+)*+)\s*\.\s*\Z")
+# Not after a letter, a dot, or what ends a call, an index or a string; a line may follow one that ends so.
+_OWNER = re.compile(r"(?<![\w.)\]}\"'])(?<!\.\s)([^\W\d]\w*(?:\s*\.\s*\w+)*+)\s*\.\s*\Z")
 _CALL = re.compile(rb"[ \t]*+\(")
 _MAX_SIGNATURE_CHARS = 2_000
 _MAX_VARIABLE_CHARS = 120

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nested_ray.languages.python.walk import Visit, Walk
+from nested_ray.languages.python.walk import Visit, Walk, split_first
 
 
 def read_pattern(walk: Walk, visit: Visit) -> None:
@@ -23,7 +23,7 @@ def read_pattern(walk: Walk, visit: Visit) -> None:
 
 
 def _read_class_pattern(walk: Walk, visit: Visit) -> None:
-    owner, *others = visit.node.named_children or [None]
+    owner, others = split_first(visit.node.named_children)
     if owner is not None:
         name = owner.named_children[0] if owner.named_children else owner
         walk.record(name, visit.scope, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tree_sitter import Node
 
 from nested_ray.languages.base import SymbolKind
-from nested_ray.languages.python.walk import Role, Visit, Walk
+from nested_ray.languages.python.walk import Role, Visit, Walk, split_first
 
 
 def read_function(walk: Walk, visit: Visit) -> None:
@@ -80,8 +80,7 @@ def _alias_heading(node: Node) -> tuple[Node | None, list[Node]]:
     left = node.child_by_field_name("left")
     heading = next(iter(left.named_children), None) if left else None
     if heading is not None and heading.type == "generic_type":
-        name, *parameters = heading.named_children or [None]
-        return name, parameters
+        return split_first(heading.named_children)
     return (heading if heading and heading.type == "identifier" else None), []
 
 
@@ -91,7 +90,7 @@ def read_parameter(walk: Walk, visit: Visit) -> None:
     if node.type == "identifier":
         walk.record(node, visit.scope, "parameter")
     elif node.type in ("default_parameter", "typed_default_parameter", "typed_parameter"):
-        name, *others = node.named_children or [None]
+        name, others = split_first(node.named_children)
         walk.push(
             [
                 *([Visit(name, visit.scope, "parameter")] if name else []),
@@ -108,7 +107,7 @@ def read_type_parameter(walk: Walk, visit: Visit) -> None:
     if node.type == "identifier":
         walk.record(node, visit.scope, "variable")
     elif node.type == "constrained_type":
-        name, *others = node.named_children or [None]
+        name, others = split_first(node.named_children)
         walk.push(
             [
                 *([Visit(name, visit.scope, "type parameter")] if name else []),

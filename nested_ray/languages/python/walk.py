@@ -25,6 +25,11 @@ class Visit:
     role: Role = "read"
 
 
+def split_first(nodes: list[Node]) -> tuple[Node | None, list[Node]]:
+    """The first node and the others."""
+    return (nodes[0] if nodes else None), nodes[1:]
+
+
 class Walk:
     """What is still to be read of a tree, and what was found so far."""
 

@@ -34,6 +34,8 @@ class ScriptedLevel:
     text: str = "pass"
     probability: float = 0.9
     error: Exception | None = None
+    fails_after: Exception | None = None
+    """Raised where the last part of a stream would come."""
     hangs: bool = False
     scores: dict[str, float] = field(default_factory=dict)
     """Probability that it gives to other levels' texts."""
@@ -53,6 +55,8 @@ class ScriptedLevel:
         try:
             for letter in self.text[:-1]:
                 yield StreamPart(letter, ())
+            if self.fails_after:
+                raise self.fails_after
             completion = self.completion()
             yield StreamPart(self.text[-1:], completion.tokens, "stop", Usage(3, 1))
         except GeneratorExit:

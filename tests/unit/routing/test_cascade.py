@@ -13,8 +13,8 @@ from nested_ray.errors import (
     Overloaded,
     PromptTooLong,
 )
-from nested_ray.inference.base import SamplingParams
-from nested_ray.routing import Answer, Router, Verifier
+from nested_ray.inference.base import Prompt, SamplingParams
+from nested_ray.routing import Answer, Ask, Router, Verifier
 from nested_ray.routing.base import Reason, Shortcoming
 from nested_ray.routing.breaker import Breaker
 
@@ -61,10 +61,21 @@ def test_where_the_highest_breaks_the_file_one_that_parses_is_preferred(route, l
     assert route().level == "semantics"
 
 
-def test_where_none_parses_the_surest_is_taken(route, levels):
-    for level, probability in zip(levels.values(), (0.8, 0.9, 0.7), strict=True):
-        level.text, level.probability = ")", probability
-    assert route().level == "semantics"
+def test_where_none_fits_what_is_left_of_one_is_the_answer(route, levels):
+    for level, text in zip(levels.values(), (")", "y )", ")"), strict=True):
+        level.text, level.probability = text, 0.9
+    answer = route()
+    (choice,) = answer.choices
+    assert (answer.level, choice.completion.text, choice.filtered) == ("semantics", "y", "trimmed")
+    assert [reason.reason for reason in answer.escalated.values()] == [Reason.BROKEN] * 2
+
+
+def test_where_nothing_is_left_of_any_the_answer_is_empty(route, levels):
+    for level in levels.values():
+        level.text = ")"
+    for asked in (ask(), ask(model="ensemble"), ask(model="syntax")):
+        (choice,) = route(asked).choices
+        assert (choice.completion.text, choice.filtered, choice.parses) == ("", "refused", True)
 
 
 def test_configured_threshold_beats_calibrated_beats_general(levels):
@@ -378,12 +389,31 @@ def collect(router: Router, asked) -> list:
 def test_a_named_level_is_streamed_as_it_generates(levels):
     levels["semantics"].text = "abc"
     router = Router([arm()], levels, RoutingConfig(), Verifier(), cache=DictCache())
-    *parts, answer = collect(router, ask(model="semantics"))
+    unknown = Ask(Prompt("x", language="cobol"), SamplingParams(), model="semantics")
+    *parts, answer = collect(router, unknown)
     assert [part.text for part in parts] == ["a", "b", "c"]
     assert [part.finish_reason for part in parts] == [None, None, "stop"]
     assert answer.choices[0].completion.text == "abc"
-    *replayed, again = collect(router, ask(model="semantics"))
+    *replayed, again = collect(router, unknown)
     assert again.cached and "".join(part.text for part in replayed) == "abc"
+
+
+def test_lines_of_a_stream_pass_when_the_file_is_sound_with_them(levels):
+    levels["semantics"].text = "y = 2\nif y:\n    z = 3\nreturn )\n"
+    router = Router([arm()], levels, RoutingConfig(), Verifier())
+    *parts, answer = collect(router, ask("x = 1\n", "print(x)\n", model="semantics"))
+    assert [part.text for part in parts] == ["y = 2\n", "if y:\n    z = 3\n", ""]
+    (choice,) = answer.choices
+    assert choice.completion.text == "".join(part.text for part in parts)
+    assert (choice.filtered, parts[-1].finish_reason) == ("trimmed", "stop")
+
+
+def test_a_level_whose_lines_were_held_back_can_be_replaced(levels):
+    levels["architecture"].text = "if y:\n"
+    levels["architecture"].fails_after = LevelUnavailable("gone")
+    router = Router([arm()], levels, RoutingConfig(adaptive_selection=False), Verifier())
+    *parts, answer = collect(router, ask("x = 1\n", "print(x)\n"))
+    assert ("".join(part.text for part in parts), answer.level) == ("pass", "semantics")
 
 
 def test_a_cascade_decides_before_its_first_part(levels):
@@ -397,7 +427,7 @@ def test_a_cascade_decides_before_its_first_part(levels):
 
 
 def test_a_stream_that_nobody_reads_on_ends_the_generation(levels):
-    levels["semantics"].text = "abc"
+    levels["semantics"].text = "a\nbc"
     router = Router([arm()], levels, RoutingConfig(), Verifier())
 
     async def read_one() -> None:
