@@ -10,7 +10,18 @@ import typer
 from rich.console import Console
 
 from nested_ray import __version__
-from nested_ray.cli import corpus, parse, registry, review, run, serve, storage, train, validate
+from nested_ray.cli import (
+    bench,
+    corpus,
+    parse,
+    registry,
+    review,
+    run,
+    serve,
+    storage,
+    train,
+    validate,
+)
 from nested_ray.errors import ConfigError, NestedRayError
 
 app = typer.Typer(
@@ -25,6 +36,7 @@ app.command("serve")(serve.serve)
 app.command("review")(review.review)
 app.command("parse")(parse.parse)
 app.command("validate")(validate.validate)
+app.add_typer(bench.app, name="bench", help="The measurements behind benchmarks/.")
 app.add_typer(corpus.app, name="corpus", help="What of a code base can be learned from.")
 app.add_typer(registry.app, name="registry", help="Nest versions, aliases, files.")
 app.add_typer(storage.app, name="storage", help="Embedded Postgres, Redis and S3.")

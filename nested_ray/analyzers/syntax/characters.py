@@ -21,6 +21,8 @@ _INVISIBLE = "\0\u200b-\u200f\u2060\ufeff"
 _ODD = re.compile(f"[{_BIDI}{_SPACES}{_INVISIBLE}]+")
 _REORDERING = re.compile(f"[{_BIDI}]")
 _HAS_BOTH = re.compile(r"[A-Za-z][Ѐ-ӿ]|[Ѐ-ӿ][A-Za-z]")
+_WORD = re.compile(r"\w+")
+_MAX_NAME_CHARS = 200
 _CODE = frozenset({TokenKind.NAME, TokenKind.KEYWORD, TokenKind.ERROR})
 
 
@@ -36,11 +38,30 @@ class Suspicion:
 
 def find_suspicious(language: Language, text: str) -> list[Suspicion]:
     """Deceiving characters in order; texts without any are not cut into tokens."""
-    if len(text) > _MAX_CHARS or not (_ODD.search(text, 1) or _HAS_BOTH.search(text)):
+    if len(text) > _MAX_CHARS or not (_ODD.search(text, 1) or _has_mixed_name(text)):
         return []
     tokens = _Tokens(language.tokens(text))
     found = [*_odd_characters(text, tokens), *_mixed_names(language, text, tokens)]
     return sorted(found, key=lambda one: one.span.start)[:_MAX_FOUND]
+
+
+def _has_mixed_name(text: str) -> bool:
+    """Whether some word, of code or not, mixes alphabets as no one means to."""
+    found = _HAS_BOTH.search(text)
+    while found:
+        start = found.start()
+        while start > 0 and _is_word(text[start - 1]) and found.start() - start < _MAX_NAME_CHARS:
+            start -= 1
+        word = _WORD.match(text, start)
+        end = word.end() if word else found.end()
+        if end - start <= _MAX_NAME_CHARS and to_one_script(text[start:end]):
+            return True
+        found = _HAS_BOTH.search(text, end)
+    return False
+
+
+def _is_word(character: str) -> bool:
+    return character == "_" or character.isalnum()
 
 
 class _Tokens:
@@ -97,7 +118,7 @@ def _mixed_names(language: Language, text: str, tokens: _Tokens) -> Iterator[Sus
         if token.kind is not TokenKind.NAME:
             continue
         name = text[token.span.start : token.span.end]
-        if not name.isascii() and _HAS_BOTH.search(name):
+        if len(name) <= _MAX_NAME_CHARS and not name.isascii() and _HAS_BOTH.search(name):
             meant = to_one_script(name)
             if meant:
                 suspects.append((token.span, name, meant))
