@@ -34,7 +34,7 @@ class OutgoingCall(NamedTuple):
     """(`общегоназначения`,) or (`Catalog`, `валюты`): a common module or an object's manager."""
     name: str
     """Folded."""
-    count: int
+    num_arguments: int
     token: int
     method: str
     """Name of the method it stands in."""
@@ -51,9 +51,9 @@ def own_calls(
         arguments = module.arguments.get(call.token + 1)
         if arguments is None:
             continue
-        if all(not fits(target, arguments.count) for target in targets):
+        if all(not fits(target, arguments.number) for target in targets):
             yield wrong_arity(
-                report, module, call.token, arguments.count, targets[0], module, method.name
+                report, module, call.token, arguments.number, targets[0], module, method.name
             )
         elif report.place is not None and report.place.role == "form":
             yield from _wrong_context(report, module, method, call, targets[0])
@@ -146,7 +146,7 @@ def calls_to_check(
         arguments: Arguments | None = module.arguments.get(token + 1)
         if arguments is not None:
             symbol = method.name if method else ""
-            yield OutgoingCall(owner, name, arguments.count, token, symbol)
+            yield OutgoingCall(owner, name, arguments.number, token, symbol)
 
 
 def method_findings(report: Reporter, module: BslModule) -> Iterator[Finding]:

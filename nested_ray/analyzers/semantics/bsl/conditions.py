@@ -33,6 +33,8 @@ _SELF_COMPARISON = re.compile(
 )  # fmt: skip
 _COMPARES = {"=", "<>", "<", ">", "<=", ">="}
 _EMPTY_HANDLER = re.compile(one(Kind.EXCEPT) + one(Kind.END_TRY))
+# `Данные = Данные; // СправочникСсылка` tells the development environment a type.
+_TYPE_REMARK = re.compile(r"[ \t]*;[ \t]*//")
 _BRANCH = re.compile(any_of(Kind.IF, Kind.ELSIF, Kind.END_IF))
 _LEFT_BORDERS = frozenset(
     (
@@ -99,6 +101,8 @@ def _same_sides(report: Reporter, module: BslModule) -> Iterator[Finding]:
     for match in _SELF_ASSIGNMENT.finditer(module.kinds):
         (start, middle), (right, end) = match.span(1), match.span(2)
         if module.words[start:middle] == module.words[right:end]:
+            if _TYPE_REMARK.match(module.tokens.text, module.span(end - 1).end):
+                continue
             text = f"`{module.source(start, middle - 1)}` is assigned to itself"
             # A property may do something when it is set.
             sure = 0.95 if middle == start + 1 and not report.has_attributes else 0.8

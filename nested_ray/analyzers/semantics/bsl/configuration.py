@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from functools import cached_property
 
@@ -12,6 +13,10 @@ from nested_ray.analyzers.semantics.bsl.module import BslModule, Method, read_mo
 from nested_ray.analyzers.semantics.bsl.report import Reporter
 from nested_ray.repository.base import Repository
 from nested_ray.repository.metadata_paths import ModulePlace, module_place
+
+_APPLICATION_MODULE = re.compile(
+    r"(?i)(?:managedapplication|ordinaryapplication|externalconnection|session)module\.bsl$"
+)
 
 Methods = dict[str, list[Method]]
 
@@ -38,6 +43,19 @@ class Configuration:
         """Folded names."""
         return frozenset(owner[0] for owner in self._paths if len(owner) == 1)
 
+    @cached_property
+    def application_variables(self) -> frozenset[str] | None:
+        """Folded names of variables that the application's modules export: plain names everywhere.
+
+        None when there is no such module, so that the names are not known.
+        """
+        found: set[str] = set()
+        paths = [p for p in self._repository.files if _APPLICATION_MODULE.search(p)]
+        for path in paths:
+            module = read_module(self._repository.files[path].text)
+            found |= module.module_variables if module is not None else set()
+        return frozenset(found) if paths else None
+
     def remember(self, path: str, module: BslModule | None) -> None:
         """Keep what a module defines, so that it need not be read again."""
         if path in self.places:
@@ -53,8 +71,12 @@ class Configuration:
         self, report: Reporter, module: BslModule, calls: Collection[OutgoingCall]
     ) -> Iterator[Finding]:
         """Calls into other modules that find no method there, or one they do not fit."""
+        proven = {call.owner[0] for call in calls if self._is_defined(call)}
         for call in calls:
-            yield from self._check(report, module, call)
+            yield from self._check(report, module, call, proven)
+
+    def _is_defined(self, call: OutgoingCall) -> bool:
+        return any(call.name in methods for methods in self._candidates(call.owner).values())
 
     def is_broken(self, call: OutgoingCall) -> bool:
         """Whether no module of the owner's name takes the call."""
@@ -64,8 +86,8 @@ class Configuration:
         targets = [m for methods in found.values() for m in methods.get(call.name, ())]
         if len(call.owner) == 2:
             # Managers have methods of the platform too.
-            return bool(targets) and all(not fits(m, call.count) for m in targets)
-        return not any(m.is_exported and fits(m, call.count) for m in targets)
+            return bool(targets) and all(not fits(m, call.num_arguments) for m in targets)
+        return not any(m.is_exported and fits(m, call.num_arguments) for m in targets)
 
     def _candidates(self, owner: tuple[str, ...]) -> dict[str, Methods]:
         """Modules of that name; none when one of them cannot be judged.
@@ -80,7 +102,9 @@ class Configuration:
             found[path] = methods
         return found
 
-    def _check(self, report: Reporter, module: BslModule, call: OutgoingCall) -> Iterator[Finding]:
+    def _check(
+        self, report: Reporter, module: BslModule, call: OutgoingCall, proven: Collection[str]
+    ) -> Iterator[Finding]:
         if not self.is_broken(call):
             return
         found = self._candidates(call.owner)
@@ -88,8 +112,8 @@ class Configuration:
         owner_name = module.spelling(call.token - 2)
         span, name = module.span(call.token), module.spelling(call.token)
         if path is None:
-            if report.path in found:
-                return  # the module's own name is taken for something else
+            if report.has_attributes and call.owner[0] not in proven:
+                return  # an attribute of this name may hide the module
             missing = next(iter(found))
             yield report.finding(
                 rules.UNRESOLVED_METHOD,
@@ -113,9 +137,9 @@ class Configuration:
                 related=(place,),
                 symbol=call.method,
             )
-        elif not fits(target, call.count):
+        elif not fits(target, call.num_arguments):
             yield wrong_arity(
-                report, module, call.token, call.count, target, other, call.method, path
+                report, module, call.token, call.num_arguments, target, other, call.method, path
             )
 
     def exported_anywhere(self) -> frozenset[str]:

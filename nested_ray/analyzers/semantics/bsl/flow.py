@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from nested_ray.analyzers.findings import Finding, Location
@@ -156,8 +156,13 @@ class _Walk:
         self.is_alive = True  # one report is enough for what follows
 
 
-def flow_findings(report: Reporter, module: BslModule, method: Method) -> Iterator[Finding]:
-    """Unreachable statements, and a function that can end without a value."""
+def flow_findings(
+    report: Reporter, module: BslModule, method: Method, used: Collection[str]
+) -> Iterator[Finding]:
+    """Unreachable statements, and a function that can end without a value.
+
+    `used` are functions whose value is used in the module; others may be called for what they do.
+    """
     flow = read_flow(module, method.body, method.end)
     if flow is None:
         return
@@ -171,7 +176,8 @@ def flow_findings(report: Reporter, module: BslModule, method: Method) -> Iterat
             symbol=method.name,
         )
     if method.is_function and flow.falls_off and not flow.dead:
-        yield from _missing_return(report, module, method, flow)
+        if flow.first_return is not None or module.words[method.token] in used:
+            yield from _missing_return(report, module, method, flow)
 
 
 def _end_of_statement(module: BslModule, first: int, end: int) -> int:
@@ -188,7 +194,7 @@ def _missing_return(
     if is_empty or method.is_extension:
         return
     if flow.first_return is None:
-        message = f"Function `{method.name}` never returns a value"
+        message = f"Function `{method.name}` never returns a value, but its value is used"
         witness, related = "it has no return statement", ()
     else:
         message = f"Function `{method.name}` returns a value on some paths and none on another"

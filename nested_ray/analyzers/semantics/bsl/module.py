@@ -111,7 +111,7 @@ class Arguments(NamedTuple):
     """The brackets of a call: index of the closing one, number of arguments between."""
 
     close: int
-    count: int
+    number: int
 
 
 @dataclass

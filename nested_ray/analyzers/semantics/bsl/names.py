@@ -14,7 +14,7 @@ _NAME = re.compile(
     b"(?<!" + any_of(Kind.DOT, Kind.AMPERSAND, Kind.TILDE, Kind.NEW) + b")" + one(Kind.NAME)
 )
 # What stands before a statement; after anything else `Имя =` compares.
-_BEFORE_STATEMENT = frozenset(
+BEFORE_STATEMENT = frozenset(
     (
         *(Kind.SEMICOLON, Kind.THEN, Kind.ELSE, Kind.DO, Kind.TRY, Kind.EXCEPT, Kind.COLON),
         *(Kind.FOR, Kind.END_IF, Kind.END_DO, Kind.END_TRY),
@@ -75,7 +75,7 @@ def read_names(module: BslModule, start: int, end: int) -> Names:
             names.declared.setdefault(name, index)
         elif before == Kind.EACH or (before == Kind.FOR and following == Kind.EQUAL):
             names.loops.setdefault(name, []).append(index)
-        elif following == Kind.EQUAL and (index == start or before in _BEFORE_STATEMENT):
+        elif following == Kind.EQUAL and (index == start or before in BEFORE_STATEMENT):
             names.written.setdefault(name, []).append(index)
         elif name not in names.read:
             names.read[name] = index

@@ -27,6 +27,8 @@ class Reporter:
     module: BslModule
     common_modules: Collection[str] = ()
     """Folded names of the configuration's common modules."""
+    application_variables: frozenset[str] | None = None
+    """Folded names that every module sees; None when they are not known."""
     called: set[str] = field(default_factory=set)
     """Folded names that some method of the module calls without a qualifier."""
 

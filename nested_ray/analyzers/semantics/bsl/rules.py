@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import cached_property
 
 from nested_ray.analyzers.findings import Finding
 from nested_ray.analyzers.semantics import rules
@@ -17,6 +18,7 @@ from nested_ray.analyzers.semantics.bsl.configuration import Configuration
 from nested_ray.analyzers.semantics.bsl.flow import flow_findings
 from nested_ray.analyzers.semantics.bsl.module import BslModule, Method, read_module
 from nested_ray.analyzers.semantics.bsl.names import (
+    BEFORE_STATEMENT,
     Names,
     PlainCall,
     own_stretches,
@@ -49,7 +51,7 @@ def bsl_findings(repository: Repository, paths: Collection[str]) -> Iterator[Fin
         module = read_module(repository.files[path].text) if broken or unresolved else None
         if module is not None:
             report = Reporter(path, configuration.places.get(path), module)
-            yield from configuration.broken_calls(report, module, broken)
+            yield from configuration.broken_calls(report, module, calls)
             yield from (_no_such_method(report, module, *call) for call in unresolved)
 
 
@@ -73,6 +75,7 @@ class _Reading:
             configuration.places.get(path),
             module,
             configuration.common_modules,
+            configuration.application_variables,
             all_called([names for _, _, names in self._names]),
         )
         self.calls: list[OutgoingCall] = []
@@ -92,8 +95,19 @@ class _Reading:
             if method is not None:
                 yield from own_calls(report, module, method, names)
                 yield from variable_findings(report, module, method, names)
-                yield from flow_findings(report, module, method)
+                yield from flow_findings(report, module, method, self._used_results)
                 yield from query_findings(report, module, method, names)
+
+    @cached_property
+    def _used_results(self) -> frozenset[str]:
+        """Folded names of own functions whose value some expression of the module uses."""
+        kinds = self._module.kinds
+        return frozenset(
+            call.name
+            for _, (start, _), names in self._names
+            for call in names.calls
+            if call.token > start and kinds[call.token - 1] not in BEFORE_STATEMENT
+        )
 
     def _collect_unknown(self, names: Names, symbol: str) -> None:
         if self._report.place is None:

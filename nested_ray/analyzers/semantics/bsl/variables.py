@@ -11,6 +11,12 @@ from nested_ray.analyzers.semantics.bsl.names import Names, parameter_names
 from nested_ray.analyzers.semantics.bsl.report import Reporter
 from nested_ray.languages.bsl.builtins import global_names
 
+_EVENT_WORDS = set(
+    "команда command элемент item отказ cancel стандартнаяобработка standardprocessing источник source "
+    "имясобытия eventname выбранноезначение selectedvalue дополнительныепараметры "
+    "additionalparameters".split()
+)
+
 
 def variable_findings(
     report: Reporter, module: BslModule, method: Method, names: Names
@@ -78,6 +84,8 @@ def _unused_parameters(
     name = module.words[method.token]
     if method.is_extension or not report.is_called(name) or name in module.words_in_strings:
         return
+    if _is_shared_shape(report, module, method):
+        return
     for parameter in method.parameters:
         folded = module.words[parameter.token]
         used = folded in names.read or folded in names.written or folded in names.loops
@@ -92,11 +100,28 @@ def _unused_parameters(
             )
 
 
+def _is_shared_shape(report: Reporter, module: BslModule, method: Method) -> bool:
+    """Whether others set the parameters: an event's, or those of methods that are called alike."""
+    shape = _shape(module, method)
+    if report.has_attributes and (method.context == "client" or _EVENT_WORDS & set(shape)):
+        return True
+    return len(shape) > 1 and any(
+        other is not method and _shape(module, other) == shape for other in module.methods
+    )
+
+
+def _shape(module: BslModule, method: Method) -> tuple[str, ...]:
+    return tuple(module.words[parameter.token] for parameter in method.parameters)
+
+
 def _read_too_early(
     report: Reporter, module: BslModule, method: Method, names: Names, parameters: set[str]
 ) -> Iterator[Finding]:
+    if report.application_variables is None:
+        return
+    outer = parameters | module.module_variables | report.application_variables
     for name, token in names.read.items():
-        if name in parameters or name in module.module_variables or name in global_names():
+        if name in outer or name in global_names():
             continue
         bound = names.first_binding(name)
         if bound is None or bound < token or report.is_configuration_name(name):

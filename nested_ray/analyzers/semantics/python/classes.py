@@ -113,7 +113,6 @@ def _dataclass_construction(
 def enclosing_class(scope: Scope) -> ast.ClassDef | None:
     """The class whose method the scope is the body of."""
     parent = scope.parent
-    is_method = scope.kind == "function" and parent is not None and parent.kind == "class"
-    if is_method and isinstance(parent.node, ast.ClassDef):
-        return parent.node
-    return None
+    if scope.kind != "function" or parent is None or not isinstance(parent.node, ast.ClassDef):
+        return None
+    return parent.node

@@ -152,8 +152,8 @@ def missing_returns(path: str, module: PythonModule) -> Iterator[Finding]:
         valued = _own_nodes(node)
         if valued is None:
             continue
-        promises = node.returns is not None
-        if promises and any(word in ast.unparse(node.returns) for word in _MAY_BE_NONE):
+        promised = ast.unparse(node.returns) if node.returns is not None else ""
+        if any(word in promised for word in _MAY_BE_NONE):
             continue
         offset = module.text.find(node.name, module.places.span(node).start + 3)
         yield Finding(
@@ -161,8 +161,8 @@ def missing_returns(path: str, module: PythonModule) -> Iterator[Finding]:
             path=path,
             span=Span(offset, offset + len(node.name)),
             message=f"`{node.name}` returns a value on some paths and ends without one on another",
-            severity=Severity.WARNING if promises else Severity.NOTE,
-            confidence=0.9 if promises else 0.6,
+            severity=Severity.WARNING if promised else Severity.NOTE,
+            confidence=0.9 if promised else 0.6,
             witness=f"line {valued.lineno} returns a value; the end of the function can be reached",
             related=(Location(path, module.places.span(valued), "a value is returned here"),),
             symbol=module.symbol_at(node.lineno),

@@ -49,8 +49,7 @@ def decorators_of(node: Function | ast.ClassDef) -> list[str]:
     for decorator in node.decorator_list:
         if isinstance(decorator, ast.Call):
             decorator = decorator.func
-        is_attribute = isinstance(decorator, ast.Attribute)
-        names.append(decorator.attr if is_attribute else getattr(decorator, "id", ""))
+        names.append(getattr(decorator, "attr", getattr(decorator, "id", "")))
     return names
 
 
