@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import re
 from dataclasses import dataclass
 
@@ -12,7 +11,6 @@ from nested_ray.levels.pieces import ImportText
 from nested_ray.levels.reader import FileView
 from nested_ray.repository.definitions import DefinitionIndex, Entry
 
-BUILTINS = {"python": frozenset(dir(builtins)) | {"self", "cls", "super"}}
 MIN_UNIQUE_CHARS = 4
 """Shorter names mean too many things to be looked up without knowing their module."""
 
@@ -81,7 +79,8 @@ class NameResolver:
         head = (reference.qualifier or reference.name).partition(".")[0]
         if head in self.bindings:
             return False  # imported from a module the corpus does not hold
-        return bool(reference.qualifier) or head not in BUILTINS.get(self._language, ())
+        language = self._view.language
+        return bool(reference.qualifier) or language.fold(head) not in language.builtins
 
 
 def bindings_of(found: ImportText, path: str) -> dict[str, Binding]:

@@ -7,28 +7,11 @@ pieces that lie before a place are the same whether the file ends at the place (
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import dropwhile
 
 from nested_ray.languages.base import Definition, Import, Language, Reference
-
-HEADINGS = {
-    "python": re.compile(
-        r"^([ \t]*)(?:(?P<mark>@)|(?:async[ \t]+)?def[ \t]+\w+[ \t]*[(\[]|class[ \t]+\w+[ \t]*[(:\[])",
-        re.MULTILINE,
-    ),
-    "bsl": re.compile(
-        r"^([ \t]*)(?:(?P<mark>&)|(?:(?:Асинх|Async)[ \t]+)?"
-        r"(?:Процедура|Функция|Procedure|Function)[ \t]+\w+[ \t]*\()",
-        re.MULTILINE | re.IGNORECASE,
-    ),
-}
-"""By language; `mark` opens a decorator or directive, which belongs to the heading below it."""
-
-PARAGRAPH = re.compile(r"(?<=\n\n)()(?=\S)")
-"""Any other language is cut where a line without indentation follows an empty one."""
 
 NO_HEADING = -1
 """Indentation of the text before the first heading."""
@@ -66,11 +49,10 @@ class Piece:
     """Indentation that a line after this text is taken to have."""
 
 
-def piece_starts(text: str, language: str, after: PieceStart) -> Iterator[PieceStart]:
+def piece_starts(text: str, language: Language, after: PieceStart) -> Iterator[PieceStart]:
     """Pieces that begin behind `after`, in order."""
-    headings = HEADINGS.get(language, PARAGRAPH)
     marked = False
-    for match in headings.finditer(text, after.offset):
+    for match in language.heading.finditer(text, after.offset):
         is_mark = bool(match.groupdict().get("mark"))
         is_new = match.start() > after.offset or after.indent is None
         if is_new and not marked:

@@ -34,6 +34,7 @@ class FileView:
     """The piece the place lies in, up to the last whole line."""
     line: str
     """The line of the place, up to it."""
+    language: Language
 
     def imports(self) -> list[ImportText]:
         return [found for piece in (*self.pieces, self.tail) for found in piece.imports]
@@ -51,8 +52,9 @@ class FileView:
 
     def defines(self, name: str) -> bool:
         """Whether the file itself has defined the name before the place."""
+        name = self.language.fold(name)
         return any(
-            definition.name == name
+            self.language.fold(definition.name) == name
             for piece in (*self.pieces, self.tail)
             for definition in piece.definitions
         )
@@ -141,7 +143,7 @@ class FileReader:
         before, start, pieces = place.before, self._tail, list(self._pieces)
         if place.language != self._language or not before.startswith(self._before):
             start, pieces = FILE_START, []
-        for following in piece_starts(before, place.language, start):
+        for following in piece_starts(before, language, start):
             text = before[start.offset : following.offset]
             pieces.append(self._cache.read(text, start.indent, language))
             start = following
@@ -152,7 +154,8 @@ class FileReader:
         line_start = max(before.rfind("\n") + 1, self._tail.offset)
         text = clip(before[self._tail.offset : line_start])
         tail = read_piece(text, self._tail.indent, language)
-        return FileView(pieces=self._pieces, tail=tail, line=before[line_start:])
+        line = before[line_start:]
+        return FileView(pieces=self._pieces, tail=tail, line=line, language=language)
 
 
 def clip(text: str) -> str:
