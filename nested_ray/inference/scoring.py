@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from nested_ray.inference.decoder import Decoder, KeyValues
-from nested_ray.inference.sampling import Probabilities
+from nested_ray.inference.sampling import Probabilities, log_probability
 
 # B sequences, T tokens, V vocabulary
 
@@ -38,3 +39,23 @@ def forced_probabilities(
         np.concatenate([first, probs_TV[: len(row) - 1]])
         for row, probs_TV in zip(rows, following, strict=True)
     ]
+
+
+@dataclass(frozen=True)
+class ContinuationScore:
+    """Natural log-probabilities of one text, summed over its tokens."""
+
+    mixed: float
+    """Of level and memory as they are mixed."""
+    level: float
+    """Of the level alone."""
+    memory: float
+    """Of memory alone."""
+
+    def and_then(self, *, mixed: float, level: float, memory: float) -> ContinuationScore:
+        """The score with one more token's probabilities."""
+        return ContinuationScore(
+            self.mixed + log_probability(mixed),
+            self.level + log_probability(level),
+            self.memory + log_probability(memory),
+        )

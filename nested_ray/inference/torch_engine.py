@@ -13,7 +13,8 @@ from nested_ray.datasets.tokenizer import NestTokenizer
 from nested_ray.inference.base import Chunk, Prompt, SamplingParams
 from nested_ray.inference.decoder import Decoder, KeyValues
 from nested_ray.inference.prompts import EncodedPrompt, PromptEncoder, clean
-from nested_ray.inference.scoring import forced_probabilities, probabilities
+from nested_ray.inference.sampling import SMALLEST_PROBABILITY, Probabilities
+from nested_ray.inference.scoring import ContinuationScore, forced_probabilities, probabilities
 from nested_ray.inference.vocabulary import Vocabulary
 from nested_ray.inference.writer import Draft, LevelMixing, Writer
 from nested_ray.memory import MemoryState, NgramIndex
@@ -128,6 +129,44 @@ class TorchEngine:
             for row, probs_TV in zip(rows, forced, strict=True)
         )
         return [next(means) if text else -math.inf for text in texts]
+
+    def token_logprobs(
+        self, prompt: Prompt, continuations: Sequence[str]
+    ) -> list[ContinuationScore]:
+        """What level and memory, apart and mixed, give each continuation; one forward over all.
+
+        Sums over tokens, the end of the prompt that was taken back included: comparable between
+        continuations of one prompt. Raises PromptTooLong.
+        """
+        encoded = self.prompts.encode(prompt, SCORE_ROOM)
+        rows = [self.continuation_ids(encoded, clean(text)) for text in continuations]
+        cache, logits_V = self.read(encoded.input_ids)
+        forced = forced_probabilities(self.decoder, cache, logits_V, rows)
+        memory = self.memory.read(encoded)
+        return [
+            self._follow(memory.fork(), row, probs_TV)
+            for row, probs_TV in zip(rows, forced, strict=True)
+        ]
+
+    def _follow(
+        self, memory: MemoryState, ids: Sequence[int], level_TV: Probabilities
+    ) -> ContinuationScore:
+        mixing = self.memory.mixing
+        if mixing is None:
+            raise ValueError("memory cannot be mixed in before its weights are fitted")
+        score = ContinuationScore(0.0, 0.0, 0.0)
+        for token_id, level_V in zip(ids, level_TV, strict=True):
+            recall = memory.recall()
+            corpus, cache, level = mixing.probabilities.weights[recall.bucket]
+            recalled = corpus * recall.corpus[token_id] + cache * recall.cache[token_id]
+            said = float(level_V[token_id])
+            score = score.and_then(
+                mixed=float(recalled + level * said),
+                level=said,
+                memory=float(recalled / max(corpus + cache, SMALLEST_PROBABILITY)),
+            )
+            memory.append(token_id)
+        return score
 
     def read(self, input_ids: list[int]) -> tuple[KeyValues, Tensor]:
         """Cache and next logits (V,) after a prompt; the last one is kept for more answers to it."""
