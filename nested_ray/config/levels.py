@@ -37,8 +37,11 @@ class TrainingBudget(Settings):
     """How long and with what a level trains."""
 
     max_steps: int = Field(default=300, gt=0)
+    """Updates of the weights."""
     micro_batch_size: int = Field(default=16, gt=0)
-    """Examples per worker and step."""
+    """Examples per worker and batch."""
+    update_every: int = Field(default=1, ge=1)
+    """Batches whose gradients make one update (gradient accumulation); a slow level gathers more."""
     max_grad_norm: float = Field(default=1.0, gt=0)
     num_workers: int = Field(default=1, gt=0)
     """DDP workers of this level."""

@@ -53,6 +53,8 @@ class DistillConfig(Settings):
     """Ids drawn from the teacher's distribution outside the head."""
     upward_margin_nats: float = Field(default=0.0, ge=0)
     """A smaller level teaches a larger one only where it is surer of the gold token by this much."""
+    teachers: dict[str, tuple[str, ...]] = {}
+    """By level name, the levels it listens to; one not named here listens to all others."""
     keep_records: int = Field(default=32, ge=1)
     """Newest records the exchange holds per level."""
     max_staleness_steps: int = Field(default=200, ge=1)
@@ -92,4 +94,17 @@ class TrainConfig(Settings):
         names = [level.name for level in self.levels]
         if len(set(names)) < len(names):
             raise ValueError(f"level names must differ, found {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_exist(self) -> TrainConfig:
+        names = [level.name for level in self.levels]
+        for student, teachers in self.distill.teachers.items():
+            for name in (student, *teachers):
+                if name not in names:
+                    raise ValueError(
+                        f"distill.teachers names {name!r}; the levels are {', '.join(names)}"
+                    )
+            if student in teachers:
+                raise ValueError(f"distill.teachers: {student} cannot be its own teacher")
         return self

@@ -51,13 +51,14 @@ def load_model(directory: str | Path) -> Any:
             f"{directory} is not a saved model: {' and '.join(missing)} missing; "
             "train the level again or fetch its nest version"
         )
-    model, loading = AutoModelForCausalLM.from_pretrained(
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
         directory,
         dtype=torch.float32,
         local_files_only=True,
         use_safetensors=True,
         output_loading_info=True,
     )
+    model, loading = loaded
     # transformers fills what is missing with random weights and says so in a log line only.
     wrong = [f"{key} {kind}" for kind in PROBLEMS for key in sorted(loading[f"{kind}_keys"])]
     if wrong:

@@ -46,6 +46,10 @@ class LevelJob(Settings):
     def model_seed(self) -> int:
         return self.seed ^ zlib.crc32(self.level.name.encode())
 
+    def listens_to(self, teacher: str) -> bool:
+        """Whether this level learns from that one."""
+        return teacher in self.distill.teachers.get(self.level.name, self.levels)
+
     def is_upward(self, teacher: str) -> bool:
         """Whether a teacher sees less than this level."""
         return self.levels.index(teacher) < self.levels.index(self.level.name)

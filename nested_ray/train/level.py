@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from zlib import crc32
 
 import torch
 from datasets import Dataset
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from transformers import PreTrainedModel
 
 from nested_ray.checkpoints import TrainingState, save_state
@@ -41,7 +42,7 @@ from nested_ray.train.pairing import (
     choose_batch,
     is_turn_to_open,
 )
-from nested_ray.train.step import StepInput, StepResult, train_step
+from nested_ray.train.step import BatchResult, StepInput, StepResult, learn_batch, update
 
 
 class LevelTrainer:
@@ -87,27 +88,42 @@ class LevelTrainer:
         return self.step >= self.job.level.budget.max_steps
 
     def make_step(self) -> StepResult:
-        """Choose a batch, learn from it and from the peers' targets, tell the peers about it."""
+        """One update: learn `update_every` batches, then move the weights."""
         started = time.perf_counter()
+        every = self.job.level.budget.update_every
+        batches = []
+        for position in range(every):
+            # Workers of a level exchange gradients once per update, with its last batch.
+            with nullcontext() if position == every - 1 else unsynchronised(self.model):
+                batches.append(self._learn(self.step * every + position, share=1 / every))
+        grad_norm = update(self.model, self.optimizer, self.job.level.budget.max_grad_norm)
+        result = StepResult.of(batches, grad_norm)
+        self.recent.add(result)
+        self._count_exchange()
+        self.counters.train_seconds += time.perf_counter() - started
+        self.step += 1
+        return result
+
+    def _learn(self, batch_number: int, share: float) -> BatchResult:
+        """Choose a batch, learn from it and from the peers' targets, tell the peers about it."""
         self._read_exchange()
-        choice = self._choose()
+        choice = self._choose(batch_number)
         batch = self._load(choice)
         digest = batch_digest(batch) if choice.paired else ""
         prepared = self._prepare(batch)
         teachers = self._teachers(choice.records, digest, prepared)
-        result = train_step(
+        result, logits_NV = learn_batch(
             self.model,
-            self.optimizer,
             prepared,
             teachers,
             kd_factor=self.schedule.factor(self.step),
-            max_grad_norm=self.job.level.budget.max_grad_norm,
+            share=share,
             autocast=self._autocast,
         )
         if choice.paired:
-            self._publish(choice.batch_id, digest, prepared, result)
-        self._count(result, len(teachers), time.perf_counter() - started)
-        self.step += 1
+            self._publish(choice.batch_id, digest, prepared, logits_NV)
+        self.counters.tokens_seen += result.num_tokens
+        self.counters.targets_used += len(teachers)
         return result
 
     def save(self, directory: Path) -> None:
@@ -162,18 +178,20 @@ class LevelTrainer:
         self.pool.add(
             Record(header, payload)
             for _, header, payload in unread
-            if belongs_to_rank(header.batch_id, self.rank, self.world_size)
+            if self.job.listens_to(header.level)
+            and belongs_to_rank(header.batch_id, self.rank, self.world_size)
         )
 
-    def _choose(self) -> Choice:
+    def _choose(self, batch_number: int) -> Choice:
         name, share = self.job.level.name, self.job.distill.paired_share
         position, num_levels = self.job.levels.index(name), len(self.job.levels)
+        opens = is_turn_to_open(batch_number, share, position, num_levels)
         return choose_batch(
-            self.step,
+            batch_number,
             level=name,
             rank=self.rank,
             paired_share=share,
-            takes=self._exchanges and not is_turn_to_open(self.step, share, position, num_levels),
+            takes=self._exchanges and not opens,
             cursor=self.cursor,
             pool=self.pool,
         )
@@ -219,14 +237,14 @@ class LevelTrainer:
             teachers.append(Teacher(targets.to(self.device), margin))
         return teachers
 
-    def _publish(self, batch_id: str, digest: str, batch: StepInput, result: StepResult) -> None:
+    def _publish(self, batch_id: str, digest: str, batch: StepInput, logits_NV: Tensor) -> None:
         """A level still in burn-in has nothing to teach."""
         if self.exchange is None or not self._exchanges:
             return
         head_k, tail_samples = self.job.distill.head_k, self.job.distill.tail_samples
         generator = torch.Generator().manual_seed(self.job.model_seed ^ crc32(batch_id.encode()))
         payload = encode_targets(
-            result.logits_NV,
+            logits_NV,
             batch.gold_ids_N,
             head_k=head_k,
             tail_samples=tail_samples,
@@ -238,7 +256,7 @@ class LevelTrainer:
             batch_id=batch_id,
             batch_digest=digest,
             weights_step=self.step,
-            num_tokens=result.num_tokens,
+            num_tokens=len(batch.gold_ids_N),
             tokenizer_hash=self.job.tokenizer_hash,
             head_k=head_k,
             tail_samples=tail_samples,
@@ -247,15 +265,16 @@ class LevelTrainer:
         self.exchange.publish(header, payload)
         self.counters.targets_published += 1
 
-    def _count(self, result: StepResult, num_teachers: int, seconds: float) -> None:
+    def _count_exchange(self) -> None:
         counters, undelivered = self.counters, self._undelivered()
-        counters.tokens_seen += result.num_tokens
-        counters.targets_used += num_teachers
-        counters.train_seconds += seconds
         counters.targets_stale = self._before.targets_stale + self.pool.num_stale
         counters.targets_lost = self._before.targets_lost + undelivered.lost + self._num_refused
         counters.targets_dropped = self._before.targets_dropped + undelivered.dropped
-        self.recent.add(result)
 
     def _autocast(self) -> AbstractContextManager[object]:
         return autocast(self._dtype, self.device)
+
+
+def unsynchronised(model: nn.Module) -> AbstractContextManager[object]:
+    """Gradients stay with their worker inside the block, where the model is data-parallel."""
+    return model.no_sync() if isinstance(model, DistributedDataParallel) else nullcontext()

@@ -1,10 +1,11 @@
-"""One training step: forward, cross-entropy and distillation, backward, clip, update."""
+"""Training arithmetic: what one batch adds to the gradients, and the update they make together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from statistics import fmean
 
 import torch
 from torch import Tensor, nn
@@ -25,41 +26,68 @@ class StepInput:
 
 
 @dataclass(frozen=True)
-class StepResult:
-    """What one step measured; losses are means over its tokens, in nats."""
+class BatchResult:
+    """What one batch measured; losses are means over its tokens, in nats."""
 
     ce: float
     kd: float | None
     """None when no teacher had anything to say."""
+    num_tokens: int
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one update's batches measured together: means over the batches, in nats per token."""
+
+    ce: float
+    kd: float | None
+    """Over the batches that a teacher spoke about; None when there were none."""
     grad_norm: float
     num_tokens: int
-    logits_NV: Tensor
-    """Detached, from before the update: the level's own soft targets are made of them."""
+
+    @classmethod
+    def of(cls, batches: Sequence[BatchResult], grad_norm: float) -> StepResult:
+        taught = [batch.kd for batch in batches if batch.kd is not None]
+        return cls(
+            ce=fmean(batch.ce for batch in batches),
+            kd=fmean(taught) if taught else None,
+            grad_norm=grad_norm,
+            num_tokens=sum(batch.num_tokens for batch in batches),
+        )
 
 
-def train_step(
+def learn_batch(
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
     batch: StepInput,
     teachers: Sequence[Teacher],
     *,
     kd_factor: float,
-    max_grad_norm: float,
+    share: float,
     autocast: Callable[[], AbstractContextManager[object]],
-) -> StepResult:
-    """Train on one batch with CE + kd_factor * KD; the optimiser must be in train mode."""
+) -> tuple[BatchResult, Tensor]:
+    """Add the gradients of share * (CE + kd_factor * KD) of one batch to what is there.
+
+    Returns what it measured and the detached logits_NV, of which the level's own soft targets are made.
+    """
     with autocast():
         logits_NV = model(batch.input_ids_BL, batch.target_index_BW, batch.valid_BW)
     losses = training_losses(logits_NV, batch.gold_ids_N, teachers)
     loss = losses.ce + kd_factor * losses.kd if teachers else losses.ce
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    grad_norm = nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
-    optimizer.step()
-    return StepResult(
+    (share * loss).backward()
+    result = BatchResult(
         ce=losses.ce.item(),
         kd=losses.kd.item() if teachers else None,
-        grad_norm=grad_norm.item(),
         num_tokens=len(batch.gold_ids_N),
-        logits_NV=logits_NV.detach(),
     )
+    return result, logits_NV.detach()
+
+
+def update(model: nn.Module, optimizer: torch.optim.Optimizer, max_grad_norm: float) -> float:
+    """Clip, take the optimiser's step and clear the gradients; returns their norm before clipping.
+
+    The optimiser must be in train mode.
+    """
+    grad_norm = nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return grad_norm.item()

@@ -44,6 +44,7 @@ def tiny_job(level="syntax", *, max_steps=12, distill=None, **changes):
     budget = TrainingBudget(
         max_steps=max_steps,
         micro_batch_size=changes.pop("micro_batch_size", 4),
+        update_every=changes.pop("update_every", 1),
         precision="fp32",
         checkpoint_every_steps=5,
     )

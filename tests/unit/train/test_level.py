@@ -17,7 +17,7 @@ NAMES = ("syntax", "semantics", "architecture")
 
 
 def losses_of(trainer, num_steps):
-    return [dataclasses.replace(trainer.make_step(), logits_NV=None) for _ in range(num_steps)]
+    return [trainer.make_step() for _ in range(num_steps)]
 
 
 def train_together(trainers, num_steps):
@@ -74,6 +74,51 @@ def test_nothing_is_published_during_burn_in(make_trainer, exchange):
     assert exchange.report().published == {}
     losses_of(trainer, 1)
     assert exchange.report().published == {"syntax": 1}
+
+
+def test_an_update_of_two_batches_is_one_of_their_mean_gradient(make_trainer):
+    def gradients(trainer, *numbers):
+        for number in numbers:
+            trainer._learn(number, share=1 / len(numbers))
+        return [p.grad.clone() for p in trainer.model.parameters()]
+
+    distill = DistillConfig(paired_share=0.0)
+    first, second, both = (make_trainer(distill=distill) for _ in range(3))
+    for one, two, mean in zip(
+        gradients(first, 0), gradients(second, 1), gradients(both, 0, 1), strict=True
+    ):
+        torch.testing.assert_close(mean, (one + two) / 2, atol=1e-6, rtol=1e-4)
+
+
+def test_a_level_that_gathers_gradients_sees_as_many_batches_in_fewer_updates(make_trainer):
+    slow, fast = make_trainer(update_every=3), make_trainer()
+    losses_of(slow, 2)
+    losses_of(fast, 6)
+    assert slow.counters.tokens_seen == fast.counters.tokens_seen
+    assert (slow.step, fast.step) == (2, 6)
+    assert slow.cursor == fast.cursor
+
+
+def test_a_level_learns_only_from_the_teachers_it_is_given(make_trainer, exchange):
+    distill = DistillConfig(
+        paired_share=1.0,
+        burn_in_steps=0,
+        ramp_steps=0,
+        teachers={"syntax": ("architecture",), "semantics": ()},
+    )
+    trainers = {
+        name: make_trainer(name, exchange=exchange, distill=distill, max_steps=40) for name in NAMES
+    }
+    train_together(trainers.values(), 10)
+    heard = {
+        name: {level for level, box in trainer.pool._records.items() if box}
+        for name, trainer in trainers.items()
+    }
+    assert heard["syntax"] <= {"architecture"}
+    assert heard["semantics"] == set()
+    assert trainers["semantics"].counters.targets_used == 0
+    assert trainers["syntax"].counters.targets_used > 0
+    assert trainers["architecture"].counters.targets_used > 0
 
 
 def test_records_of_another_tokenizer_are_left_out_and_counted(make_trainer, exchange):
