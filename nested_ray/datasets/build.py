@@ -32,7 +32,7 @@ from nested_ray.levels.base import Level
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 """Raised when equal input is to give other rows."""
 
 Progress = Callable[[int, int, str], None]

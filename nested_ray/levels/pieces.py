@@ -62,7 +62,7 @@ def piece_starts(text: str, language: Language, after: PieceStart) -> Iterator[P
 
 def read_piece(text: str, indent: str | None, language: Language) -> Piece:
     """Outline one piece as if it stood alone, without the indentation of its heading."""
-    dedented = text.replace("\n" + indent, "\n")[len(indent) :] if indent else text
+    dedented = dedent(text, indent)
     outline = language.outline(dedented)
     return Piece(
         indent=NO_HEADING if indent is None else len(indent),
@@ -75,6 +75,11 @@ def read_piece(text: str, indent: str | None, language: Language) -> Piece:
         references=outline.references,
         inner_indent=inner_indent(text),
     )
+
+
+def dedent(text: str, indent: str | None) -> str:
+    """Every line without the blanks before the heading."""
+    return text.replace("\n" + indent, "\n")[len(indent) :] if indent else text
 
 
 def heading_of(dedented: str, indent: str, definitions: tuple[Definition, ...]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nested_ray.languages.base import Language, Reference
 from nested_ray.levels.base import Place
-from nested_ray.levels.pieces import FILE_START, ImportText, Piece, piece_starts, read_piece
+from nested_ray.levels.pieces import FILE_START, ImportText, Piece, dedent, piece_starts, read_piece
 
 MAX_TAIL_CHARS = 3_000
 """Of the unfinished piece only this much is read, so one endless table costs no more than a page."""
@@ -32,6 +32,8 @@ class FileView:
     """Finished pieces in order."""
     tail: Piece
     """The piece the place lies in, up to the last whole line."""
+    tail_text: str
+    """What the tail was read from, without the indentation of its heading."""
     line: str
     """The line of the place, up to it."""
     language: Language
@@ -154,8 +156,13 @@ class FileReader:
         line_start = max(before.rfind("\n") + 1, self._tail.offset)
         text = clip(before[self._tail.offset : line_start])
         tail = read_piece(text, self._tail.indent, language)
-        line = before[line_start:]
-        return FileView(pieces=self._pieces, tail=tail, line=line, language=language)
+        return FileView(
+            pieces=self._pieces,
+            tail=tail,
+            tail_text=dedent(text, self._tail.indent),
+            line=before[line_start:],
+            language=language,
+        )
 
 
 def clip(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nested_ray.languages.base import Language
+from nested_ray.languages.base import Language, SymbolTable
 from nested_ray.levels.base import Place
 from nested_ray.levels.pieces import Piece, one_line
 from nested_ray.levels.reader import FileReader, FileView
@@ -10,6 +10,7 @@ from nested_ray.levels.reader import FileReader, FileView
 MAX_DEFINITIONS = 60
 MAX_IMPORTS = 30
 MAX_LINE_CHARS = 160
+MAX_NAMES = 12
 
 
 class SemanticsLevel:
@@ -20,7 +21,10 @@ class SemanticsLevel:
         self._reader = reader
 
     def context(self, place: Place) -> str:
-        """Earlier definitions, imports, the path and, nearest to the window, what encloses it."""
+        """Earlier definitions, imports, the path and, nearest to the window, what encloses it.
+
+        That is its headings with their parameters, and the names bound since the last of them.
+        """
         language = self._reader.language(place)
         view = self._reader.read(place)
         path = path_line(place.path, language)
@@ -32,8 +36,30 @@ class SemanticsLevel:
             *[found.text for found in view.imports()][-MAX_IMPORTS:],
             path,
             *[piece.heading[:MAX_LINE_CHARS] for piece in enclosing],
+            *names_line(view, enclosing),
         ]
         return "\n".join(lines)
+
+
+def names_line(view: FileView, enclosing: list[Piece]) -> list[str]:
+    """Local names of the function around the place, as a comment, those bound last at the end."""
+    if not any(piece is view.tail for piece in enclosing):
+        return []
+    heading = enclosing[-1].heading
+    indent = heading[: len(heading) - len(heading.lstrip())] + "    "
+    names = local_names(view.language.symbols(view.tail_text))[-MAX_NAMES:]
+    line = f"{indent}{view.language.line_comment} {', '.join(names)}"
+    return [line[:MAX_LINE_CHARS]] if names else []
+
+
+def local_names(table: SymbolTable) -> list[str]:
+    """Names bound in the functions of a text, without their parameters, by where they are bound first."""
+    found = sorted(
+        (symbol.span.start, symbol.name)
+        for symbol in table.symbols
+        if symbol.kind in ("variable", "import") and table.scopes[symbol.scope].kind == "function"
+    )
+    return [name for _, name in found]
 
 
 def path_line(path: str, language: Language | None) -> str:

@@ -223,3 +223,32 @@ def test_a_file_is_never_shown_its_own_definitions():
     for offset in range(0, len(STDLIB[path]), 997):
         _, found = contexts(path, STDLIB[path][:offset])
         assert f"# {path}" not in found
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "expected"),
+    [
+        ("a.py", "def f(x, *, y=1):\n    total = 0\n    for item in x:\n        import os\n        ", "    # total, item, os"),
+        ("a.py", "class A:\n    def f(self):\n        a, b = 1, 2\n        ", "        # a, b"),
+        ("a.py", "def f(x):\n    y = 1\n\n\nz = ", "# a.py"),
+        ("a.py", "def f(x):\n    ", "def f(x)"),
+        ("m.bsl", "Процедура П(А)\n\tБ = 1;\n\tДля Каждого В Из А Цикл\n\t\t", "    // Б, В"),
+    ],
+)  # fmt: skip
+def test_local_names_stand_nearest_to_the_window(path: str, before: str, expected: str):
+    found, _ = contexts(path, before)
+    assert found.split("\n")[-1] == expected
+
+
+def test_what_the_used_definitions_use_follows_them():
+    """`app.py` calls `load`, which uses `Store`; `Store` is shown though it is not named."""
+    documents = [
+        Document("lib/store.py", "class Store:\n    pass\n"),
+        Document(
+            "lib/load.py", "from lib.store import Store\n\n\ndef load():\n    return Store()\n"
+        ),
+    ]
+    levels = build_levels(["architecture"], index_definitions(documents))
+    before = "from lib.load import load\n\n\ndef main():\n    load()\n    "
+    found = levels["architecture"].context(Place("app.py", "python", before)).split("\n")
+    assert found.index("class Store") < found.index("def load()")

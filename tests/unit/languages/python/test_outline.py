@@ -85,3 +85,12 @@ def test_references_have_qualifiers_and_calls_and_no_bound_names() -> None:
 def test_a_heading_without_a_body_yet_is_a_definition():
     assert [each.name for each in get_language("python").outline("def f():\n").definitions] == ["f"]
     assert [each.name for each in get_language("python").outline("class C:\n").definitions] == ["C"]
+
+
+def test_a_line_after_a_call_keeps_the_owner_of_its_names() -> None:
+    found = get_language("python").outline("a.first()\nb.second()\nx[0]\nc.third\n").references
+    assert [(each.qualifier, each.name) for each in found if each.qualifier] == [
+        ("a", "first"),
+        ("b", "second"),
+        ("c", "third"),
+    ]
