@@ -175,23 +175,32 @@ def request_patch(root: Path, patch: str, *, on_file: OnFile | None = None) -> R
 
     Raises InvalidRequest for a diff that is broken or fits neither way.
     """
-    patches = [each for each in parse_patch(patch) if language_of(each.path) is not None]
     found = scan(root, on_file=on_file)
-    lying = {file.path: file for file in found.files}
-    before = _patched(lying, patches[::-1], backwards=True)
+    files, change = of_patch(found.files, found.metadata, patch)
+    return _of_scan(root, replace(found, files=files), change)
+
+
+def of_patch(
+    files: Sequence[SourceFile], metadata: Sequence[MetadataText], patch: str
+) -> tuple[list[SourceFile], Change]:
+    """The new version of the files and what a unified diff of them changed, applied already or not yet.
+
+    Raises InvalidRequest for a diff that is broken or fits neither way.
+    """
+    patches = [each for each in parse_patch(patch) if language_of(each.path) is not None]
+    given = {file.path: file for file in files}
+    before = _patched(given, patches[::-1], backwards=True)
     if before is not None:
-        change = compare(list(before.values()), found.files, found.metadata)
-        return _of_scan(root, found, change)
-    after = _patched(lying, patches, backwards=False)
+        return list(files), compare(list(before.values()), files, metadata)
+    after = _patched(given, patches, backwards=False)
     if after is None:
         raise InvalidRequest(
-            f"the diff does not fit the files under {root}, neither as applied nor as to be applied; "
+            "the diff does not fit the files, neither as applied nor as to be applied; "
             f"it changes {', '.join(dict.fromkeys(each.path for each in patches[:3]))}: "
-            "check out the revision it was made for, or use --diff REV..REV"
+            "take the revision it was made for, or name the range as --diff REV..REV"
         )
-    change = compare(found.files, list(after.values()), found.metadata)
-    now = replace(found, files=list(after.values()))
-    return _of_scan(root, now, change)
+    now = list(after.values())
+    return now, compare(files, now, metadata)
 
 
 def _patched(
