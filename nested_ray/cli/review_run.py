@@ -54,21 +54,27 @@ class Asked:
     list_rules: bool
     explain: str | None
 
+    @property
+    def is_change(self) -> bool:
+        """Whether a change is reviewed, and not what lies there."""
+        is_diff = self.is_stdin and self.stdin_filename is None
+        return self.diff is not None or self.is_staged or is_diff
+
 
 def main(asked: Asked) -> int:
-    """Carry it out; the exit code. 0: nothing severe, 1: something, 2: it could not be carried out."""
+    """Carry it out; 1 when something severe was found, else 0.
+
+    Raises ConfigError, which exits with 2, for whatever keeps it from being carried out.
+    """
     try:
         return _run(asked)
     except (NestedRayError, OSError) as exc:
-        from nested_ray.cli.main import fail
-
-        fail(str(exc), 2)
-        raise
+        raise ConfigError(str(exc)) from exc
 
 
 def _run(asked: Asked) -> int:
     settings, folder = load_config(_start(asked), asked.config, asked.overrides)
-    reviewers = build_reviewers(settings)
+    reviewers = build_reviewers(settings, is_change=asked.is_change)
     if asked.list_rules or asked.explain is not None:
         print_rules(reviewers.rules, asked.explain, as_json=asked.format == "json")
         return 0

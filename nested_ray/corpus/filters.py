@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import pathspec
 
 from nested_ray.config.corpus import FilterConfig
-from nested_ray.corpus.credentials import find_credential
 from nested_ray.corpus.generated import generated_because
 from nested_ray.errors import ConfigError
 
@@ -114,6 +113,8 @@ def _russian(text: str | Refusal) -> str | None:
 
 def judge(text: str, config: FilterConfig) -> Refusal | None:
     """Why a decoded text is refused on its own account; None to accept it."""
+    from nested_ray.corpus.credentials import find_credential  # slow to import; most only decode
+
     if not text.strip():
         return Refusal("empty")
     if because := generated_because(text, config.max_line_chars):

@@ -14,7 +14,7 @@ from nested_ray.analyzers.architecture.remarks import (
     declared_findings,
     inferred_findings,
 )
-from nested_ray.analyzers.architecture.rules import RULES
+from nested_ray.analyzers.architecture.rules import MISPLACED, RULES
 from nested_ray.analyzers.architecture.structure import Structure, read_structure
 from nested_ray.analyzers.findings import Finding, Rule
 from nested_ray.config.architecture import ArchitectureConfig
@@ -28,18 +28,25 @@ class ArchitectureAnalyzer:
     """What the graph of a repository proves, and what the words and links of its code suggest."""
 
     level = "architecture"
-    rules: tuple[Rule, ...] = RULES
 
     def __init__(
         self,
         config: ArchitectureConfig | None = None,
         *,
         placement: PlacementModel | None = None,
+        learns_placement: bool = True,
         on_step: Step | None = None,
     ) -> None:
-        """Without a `placement` model from a nest, one is learned on the repository itself."""
+        """Without a `placement` model from a nest, one is learned on the repository itself.
+
+        With `learns_placement` off that is left out, and what it finds too: it takes most of the time.
+        """
         self._config = config or ArchitectureConfig()
         self._placement = placement
+        self._judges_places = learns_placement or placement is not None
+        self.rules: tuple[Rule, ...] = (
+            RULES if self._judges_places else tuple(rule for rule in RULES if rule is not MISPLACED)
+        )
         self._on_step = on_step or (lambda step: None)
 
     def analyze(self, repository: Repository, paths: Collection[str]) -> Iterator[Finding]:
@@ -66,6 +73,8 @@ class ArchitectureAnalyzer:
         self._on_step("sizes")
         yield from god_findings(structure, config.god_modules)
         yield from orphan_findings(structure)
+        if not self._judges_places:
+            return
         self._on_step("places")
         judged = judge(structure, self._placement)
         if judged is not None:

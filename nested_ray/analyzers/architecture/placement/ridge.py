@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg import cho_factor, cho_solve
 
 PENALTY = 0.1
 """Chosen on 1C's own library, where 0.1 and 0.5 differ by 0.2 points."""
@@ -43,6 +42,8 @@ def fit_ridge(vectors: sparse.csr_matrix, places_N: np.ndarray, num_places: int)
     targets_NC = np.eye(num_places)[places_N]
     kernel_NN = (vectors @ vectors.T).toarray().astype(np.float64)
     kernel_NN[np.diag_indices_from(kernel_NN)] += PENALTY
+    from scipy.linalg import cho_factor, cho_solve  # slow to import, and only training needs it
+
     inverse_NN = cho_solve(cho_factor(kernel_NN, lower=True), np.eye(len(kernel_NN)))
     duals_NC = inverse_NN @ targets_NC
     held_out_NC = targets_NC - duals_NC / np.diag(inverse_NN)[:, None]
