@@ -172,9 +172,13 @@ class IndexedRepository:
         """Which method of its module handles what happens on a form, as far as there is XML."""
         return read_form_events(each for each in self._metadata_texts if is_form_path(each.path))
 
-    @cached_property
+    @property
     def links(self) -> Sequence[Link]:
         """Every resolved dependency between two files, by source and offset."""
+        return self._links
+
+    @cached_property
+    def _links(self) -> Sequence[Link]:
         resolvers: dict[str, Resolver] = {
             "python": PythonResolver(self._of_language("python")),
             "bsl": BslResolver(self._of_language("bsl"), self.metadata),
