@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 
 class Line(Enum):
@@ -49,6 +50,7 @@ _REGION_NAME = re.compile(r"\s+([^\W\d]\w*)\s*(?://.*)?")
 _LIBRARY = re.compile(r"""\s+("[^"]*"|[\w\-./]+)\s*(?://.*)?""")
 _SYMBOL = re.compile(r"\s*(//.*|[()]|[^\W\d]\w*|\S)")
 _MAX_CONDITION_SYMBOLS = 1_000
+_MAX_CACHED_CHARS = 500  # a few different lines are asked for again and again
 
 Condition = Callable[[frozenset[str]], bool]
 
@@ -64,8 +66,17 @@ class Directive:
     """Names its condition asks for, lower-case."""
 
 
+@lru_cache(maxsize=1_024)
+def _parse_short(spelling: str) -> Directive:
+    return _parse(spelling)
+
+
 def parse_directive(spelling: str) -> Directive:
     """What a preprocessor line says; any text starting with `#` has an answer."""
+    return _parse_short(spelling) if len(spelling) <= _MAX_CACHED_CHARS else _parse(spelling)
+
+
+def _parse(spelling: str) -> Directive:
     if spelling.startswith("#!"):
         return Directive(Line.OTHER)
     match = _DIRECTIVE.fullmatch(spelling)

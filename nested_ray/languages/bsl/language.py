@@ -7,12 +7,13 @@ import re
 from nested_ray.languages.base import Outline, Span, SymbolTable, SyntaxIssue, Token, Validity
 from nested_ray.languages.bsl.builtins import global_names
 from nested_ray.languages.bsl.directives import Line, parse_directive
+from nested_ray.languages.bsl.incremental import Incremental, Verdict
 from nested_ray.languages.bsl.keywords import KEYWORDS, Kind, as_written, describe
 from nested_ray.languages.bsl.lexer import Tokens, could_end_string, tokenize
 from nested_ray.languages.bsl.locate import locate
 from nested_ray.languages.bsl.machine import Failure
 from nested_ray.languages.bsl.outline import outline
-from nested_ray.languages.bsl.parser import await_only_in_async, read
+from nested_ray.languages.bsl.parser import Reading, await_only_in_async, read
 from nested_ray.languages.bsl.spans import to_tokens
 from nested_ray.languages.bsl.symbols import symbol_table
 
@@ -33,6 +34,12 @@ class Bsl:
         re.MULTILINE | re.IGNORECASE,
     )
 
+    def __init__(self) -> None:
+        self._incremental = Incremental()
+
+    def __reduce__(self) -> tuple[type[Bsl], tuple[()]]:
+        return Bsl, ()  # what is remembered stays in its process
+
     @property
     def builtins(self) -> frozenset[str]:
         """The global context of 1C:Enterprise and OneScript, lower-case."""
@@ -47,8 +54,7 @@ class Bsl:
 
     def check_prefix(self, text: str) -> Validity:
         """Whether the beginning of a module can still become a valid module."""
-        tokens = tokenize(text)
-        reading = read(tokens)
+        tokens, reading = self._incremental.read_end(text) or _read_whole(text)
         if reading.failure is None:
             return Validity.INCOMPLETE if reading.at_end else Validity.VALID
         viable = _could_continue(tokens, reading.failure)
@@ -74,7 +80,15 @@ class Bsl:
 
     def check_insert(self, prefix: str, text: str, suffix: str) -> bool:
         """Whether the module parses with the text between prefix and suffix."""
-        return self.check(prefix + text + suffix) is None
+        verdict = self._incremental.check_insert(prefix, text, suffix)
+        if verdict is Verdict.UNKNOWN:
+            return read(tokenize(prefix + text + suffix)).is_clean
+        return verdict is Verdict.VALID
+
+
+def _read_whole(text: str) -> tuple[Tokens, Reading]:
+    tokens = tokenize(text)
+    return tokens, read(tokens)
 
 
 def _issue(tokens: Tokens, failure: Failure) -> SyntaxIssue:
@@ -117,6 +131,8 @@ def _expectation(failure: Failure) -> str:
 def _could_continue(tokens: Tokens, failure: Failure) -> bool:
     """Whether more characters at the end of the text could turn the failing token into a fitting one."""
     index, text = failure.index, tokens.text
+    if index < 0:
+        return False
     spelling, kind = tokens.spellings[index], tokens.kinds[index]
     if kind is Kind.ERROR and spelling.startswith('"'):
         return Kind.STRING in failure.expected and could_end_string(text, tokens.starts[index])

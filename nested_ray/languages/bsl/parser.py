@@ -8,7 +8,8 @@ once for each environment, where `#Если Сервер` and a later `#Если
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from nested_ray.languages.bsl.directives import (
     ENVIRONMENTS,
@@ -21,9 +22,41 @@ from nested_ray.languages.bsl.grammar import table
 from nested_ray.languages.bsl.keywords import Kind
 from nested_ray.languages.bsl.lexer import Tokens
 from nested_ray.languages.bsl.machine import Config, Failure, accepts, advance, expected
-from nested_ray.languages.bsl.rules import broken_rule
+from nested_ray.languages.bsl.rules import Names, scan_rules
 
 _MAX_WAYS = 16
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One open `#Если`: the ways into it, the ways out of its branches so far, and its lines."""
+
+    entries: tuple[Config, ...]
+    exits: tuple[Config, ...]
+    lines: tuple[str, ...]
+
+    @property
+    def has_else(self) -> bool:
+        return parse_directive(self.lines[-1]).line is Line.ELSE
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place between two tokens: everything earlier text decides about the text to come."""
+
+    ways: tuple[Config, ...]
+    conditions: tuple[Condition, ...] = ()
+    num_regions: int = 0
+    branch: tuple[int, ...] = ()
+    """Which branch of which `#Если` this is, as rules.py compares them."""
+    num_conditions: int = 0
+    is_single: bool = True
+    """Whether every way through the text so far comes out the same."""
+
+
+def start_point() -> Point:
+    """The beginning of a module."""
+    return Point((Config(table().start),))
 
 
 @dataclass(frozen=True)
@@ -34,32 +67,38 @@ class Reading:
     """The first error inside the text."""
     at_end: Failure | None
     """Why the text may not end there; None when it may."""
+    is_certain: bool = True
+    """False when reading for each environment may come to something else."""
+    is_hopeless: bool = False
+    """Whether the text is no module in any case, though the place of its first error may be another."""
+
+    @property
+    def is_clean(self) -> bool:
+        return self.failure is None and self.at_end is None
 
 
 def read(tokens: Tokens) -> Reading:
     """Read a whole text in every way its preprocessor conditions allow."""
+    names = Names()
+    reading, _ = read_on(start_point(), tokens, names)
+    return reading if reading.is_certain else _read_each_environment(tokens)
+
+
+def read_on(point: Point, tokens: Tokens, names: Names) -> tuple[Reading, Point]:
+    """Read the tokens from a point on, all ways together; `names` are the module's, and grow.
+
+    Where tokens follow others, those must have ended with a method: no rule looks further back.
+    """
     kinds = await_only_in_async(tokens.kinds)
-    directives = {
-        index: parse_directive(tokens.spellings[index])
-        for index, kind in enumerate(kinds)
-        if kind is Kind.DIRECTIVE
-    }
-    unbalanced, unclosed = _check_balance(directives, len(kinds))
-    if unbalanced:
-        kinds = kinds[: unbalanced.index]
-        directives = {index: d for index, d in directives.items() if index < unbalanced.index}
-    reading = _read_all_ways(kinds, directives)
-    if not _is_clean(reading) and any(d.line is Line.IF for d in directives.values()):
-        reading = _read_each_environment(kinds, directives)
-    failure = reading.failure or unbalanced
+    directives = {i: tokens.spellings[i] for i, kind in enumerate(kinds) if kind is Kind.DIRECTIVE}
+    reading, after = _read_all_ways(point, kinds, directives)
     # Rules speak of text that the grammar accepts.
-    accepted = kinds[: failure.index] if failure else kinds
-    broken, lost = broken_rule(tokens, accepted, directives)
-    return Reading(broken or failure, reading.at_end or unclosed or lost)
-
-
-def _is_clean(reading: Reading) -> bool:
-    return reading.failure is None and reading.at_end is None
+    accepted = kinds[: reading.failure.index] if reading.failure else kinds
+    rules = scan_rules(tokens, accepted, names, point.branch, point.num_conditions)
+    after = replace(after, branch=rules.branch, num_conditions=rules.num_conditions)
+    if rules.broken is not None:
+        return Reading(rules.broken, reading.at_end), after
+    return replace(reading, at_end=reading.at_end or rules.lost), after
 
 
 def await_only_in_async(kinds: list[Kind]) -> list[Kind]:
@@ -77,74 +116,85 @@ def await_only_in_async(kinds: list[Kind]) -> list[Kind]:
     return kinds
 
 
-_OPENS = {Line.IF: Line.IF, Line.REGION: Line.REGION}
-_CLOSES = {Line.END_IF: Line.IF, Line.END_REGION: Line.REGION}
 _CLOSER_NAMES = {Line.IF: "`#КонецЕсли`/`#EndIf`", Line.REGION: "`#КонецОбласти`/`#EndRegion`"}
 
 
-def _check_balance(
-    directives: dict[int, Directive], num_tokens: int
-) -> tuple[Failure | None, Failure | None]:
-    """The first line that cannot stand where it does, and what is still open at the end."""
-    conditions: list[bool] = []  # whether `#Иначе` was seen, per open `#Если`
-    num_regions = 0
-    for index, directive in directives.items():
-        line = directive.line
-        if line in (Line.MALFORMED, Line.UNFINISHED):
-            return Failure(index, message="not a complete preprocessor line"), None
-        if line is Line.IF:
-            conditions.append(False)
-        elif line is Line.REGION:
-            num_regions += 1
-        elif line is Line.END_REGION:
-            num_regions -= 1
-            if num_regions < 0:
-                return Failure(index, message="`#КонецОбласти` without `#Область`"), None
-        elif line in (Line.ELSIF, Line.ELSE, Line.END_IF):
-            if not conditions or (conditions[-1] and line is not Line.END_IF):
-                return Failure(index, message="no `#Если` is open for this line"), None
-            conditions[-1] |= line is Line.ELSE
-            if line is Line.END_IF:
-                conditions.pop()
-    if conditions or num_regions > 0:
-        closer = _CLOSER_NAMES[Line.IF if conditions else Line.REGION]
-        return None, Failure(num_tokens, message=f"expected {closer}")
-    return None, None
-
-
 @dataclass
-class _Branches:
-    """One open `#Если`: the ways into it and the ways out of its branches so far."""
+class _Walk:
+    """The reading of one text so far."""
 
-    entries: list[Config]
-    exits: list[Config]
-    has_else: bool = False
+    ways: list[Config]
+    conditions: list[Condition]
+    num_regions: int
+    is_single: bool
+
+    def point(self) -> Point:
+        return Point(
+            tuple(self.ways), tuple(self.conditions), self.num_regions, is_single=self.is_single
+        )
 
 
-def _read_all_ways(kinds: list[Kind], directives: dict[int, Directive]) -> Reading:
-    ways = [Config(table().start)]
-    open_branches: list[_Branches] = []
+def _read_all_ways(
+    point: Point, kinds: list[Kind], directives: dict[int, str]
+) -> tuple[Reading, Point]:
+    walk = _Walk(list(point.ways), list(point.conditions), point.num_regions, point.is_single)
     start = 0
-    for index, directive in [*directives.items(), (len(kinds), Directive(Line.OTHER))]:
-        ways, failure = _advance_all(ways, kinds, start, index)
+    for index, spelling in [*directives.items(), (len(kinds), "")]:
+        walk.ways, failure = _advance_all(walk.ways, kinds, start, index)
         if failure:
-            return Reading(failure, None)
+            is_hopeless = not walk.ways and _is_reached(walk.conditions)
+            is_certain = is_hopeless and walk.is_single
+            return Reading(failure, None, is_certain, is_hopeless), walk.point()
         start = index + 1
-        if directive.line is Line.IF:
-            open_branches.append(_Branches(ways, []))
-        elif directive.line in (Line.ELSIF, Line.ELSE):
-            branches = open_branches[-1]
-            branches.exits += ways
-            branches.has_else |= directive.line is Line.ELSE
-            ways = branches.entries
-        elif directive.line is Line.END_IF:
-            branches = open_branches.pop()
-            skipped = [] if branches.has_else else branches.entries
-            ways = list(dict.fromkeys(branches.exits + ways + skipped))
-            if len(ways) > _MAX_WAYS:
-                return Reading(Failure(index, message="too many ways through"), None)
-    endless = next((way for way in ways if not accepts(way, Kind.END)), None)
-    return Reading(None, Failure(len(kinds), expected(endless)) if endless else None)
+        failure = _follow(walk, index, spelling) if spelling else None
+        if failure:
+            return Reading(failure, None, is_certain=len(walk.ways) <= _MAX_WAYS), walk.point()
+    can_end = all(accepts(way, Kind.END) for way in walk.ways)
+    at_end = _why_not_end(walk, len(kinds))
+    return Reading(None, at_end, is_certain=can_end or walk.is_single), walk.point()
+
+
+def _follow(walk: _Walk, index: int, spelling: str) -> Failure | None:
+    """Go on along a preprocessor line; a failure where it cannot stand."""
+    line = parse_directive(spelling).line
+    if line in (Line.MALFORMED, Line.UNFINISHED):
+        return Failure(index, message="not a complete preprocessor line")
+    if line in (Line.REGION, Line.END_REGION):
+        walk.num_regions += 1 if line is Line.REGION else -1
+        if walk.num_regions < 0:
+            return Failure(index, message="`#КонецОбласти` without `#Область`")
+    elif line is Line.IF:
+        walk.conditions.append(Condition(tuple(walk.ways), (), (spelling,)))
+    elif line in (Line.ELSIF, Line.ELSE, Line.END_IF):
+        return _follow_branch(walk, index, line, spelling)
+    return None
+
+
+def _follow_branch(walk: _Walk, index: int, line: Line, spelling: str) -> Failure | None:
+    has_open = bool(walk.conditions)
+    if not has_open or (line is not Line.END_IF and walk.conditions[-1].has_else):
+        return Failure(index, message="no `#Если` is open for this line")
+    condition = walk.conditions.pop()
+    exits = (*condition.exits, *walk.ways)
+    if line is not Line.END_IF:
+        walk.conditions.append(Condition(condition.entries, exits, (*condition.lines, spelling)))
+        walk.ways = list(condition.entries)
+        return None
+    skipped = () if condition.has_else else condition.entries
+    walk.ways = list(dict.fromkeys((*exits, *skipped)))
+    walk.is_single &= len(walk.ways) == 1
+    too_many = len(walk.ways) > _MAX_WAYS
+    return Failure(index, message="too many ways through") if too_many else None
+
+
+def _why_not_end(walk: _Walk, num_tokens: int) -> Failure | None:
+    endless = next((way for way in walk.ways if not accepts(way, Kind.END)), None)
+    if endless:
+        return Failure(num_tokens, expected(endless))
+    if walk.conditions or walk.num_regions > 0:
+        closer = _CLOSER_NAMES[Line.IF if walk.conditions else Line.REGION]
+        return Failure(num_tokens, message=f"expected {closer}")
+    return None
 
 
 def _advance_all(
@@ -163,11 +213,69 @@ def _advance_all(
     return list(dict.fromkeys(reached)), failure
 
 
-def _read_each_environment(kinds: list[Kind], directives: dict[int, Directive]) -> Reading:
+def _is_reached(conditions: list[Condition]) -> bool:
+    """Whether some environment reads the innermost open branch."""
+    if not conditions:
+        return True
+    lines = [[parse_directive(line) for line in condition.lines] for condition in conditions]
+    every = (directive for branches in lines for directive in branches)
+    return any(
+        all(_is_last_on(branches, symbols) for branches in lines)
+        for symbols in _environments(every)
+    )
+
+
+def _is_last_on(branches: list[Directive], symbols: frozenset[str]) -> bool:
+    """Whether the last branch so far of an `#Если` is the one that is read."""
+    *earlier, last = branches
+    return _holds(last, symbols) and not any(_holds(one, symbols) for one in earlier)
+
+
+def _holds(directive: Directive, symbols: frozenset[str]) -> bool:
+    return directive.holds(symbols) if directive.holds else directive.line is Line.ELSE
+
+
+def _environments(directives: Iterable[Directive]) -> list[frozenset[str]]:
+    """Known environments, each with all symbols of the project's own undefined and defined."""
+    own = frozenset().union(*(d.symbols for d in directives)) - KNOWN_SYMBOLS
+    return [*ENVIRONMENTS, *(symbols | own for symbols in ENVIRONMENTS if own)]
+
+
+def _read_each_environment(tokens: Tokens) -> Reading:
     """The first failure over the environments; clean when every environment's text is."""
+    kinds = await_only_in_async(tokens.kinds)
+    directives = {
+        index: parse_directive(tokens.spellings[index])
+        for index, kind in enumerate(kinds)
+        if kind is Kind.DIRECTIVE
+    }
+    unbalanced, unclosed = _check_balance(tokens, directives)
+    if unbalanced:
+        kinds = kinds[: unbalanced.index]
+        directives = {index: d for index, d in directives.items() if index < unbalanced.index}
+    reading = _first_of_all(kinds, directives)
+    failure = reading.failure or unbalanced
+    accepted = kinds[: failure.index] if failure else kinds
+    rules = scan_rules(tokens, accepted, Names(), (), 0)
+    return Reading(rules.broken or failure, reading.at_end or unclosed or rules.lost)
+
+
+def _check_balance(
+    tokens: Tokens, directives: dict[int, Directive]
+) -> tuple[Failure | None, Failure | None]:
+    """The first line that cannot stand where it does, and what is still open at the end."""
+    walk = _Walk([], [], 0, is_single=True)
+    for index in directives:
+        failure = _follow(walk, index, tokens.spellings[index])
+        if failure:
+            return failure, None
+    return None, _why_not_end(walk, len(tokens.kinds))
+
+
+def _first_of_all(kinds: list[Kind], directives: dict[int, Directive]) -> Reading:
     seen: set[tuple[int, ...]] = set()
     readings: list[Reading] = []
-    for symbols in _environments(directives):
+    for symbols in _environments(directives.values()):
         active = _active_tokens(kinds, directives, symbols)
         if tuple(active) in seen:
             continue
@@ -179,32 +287,32 @@ def _read_each_environment(kinds: list[Kind], directives: dict[int, Directive]) 
     return Reading(first, ends[0] if ends else None)
 
 
-def _environments(directives: dict[int, Directive]) -> list[frozenset[str]]:
-    """Known environments, each with all symbols of the project's own undefined and defined."""
-    own = frozenset().union(*(d.symbols for d in directives.values())) - KNOWN_SYMBOLS
-    return [*ENVIRONMENTS, *(symbols | own for symbols in ENVIRONMENTS if own)]
+@dataclass
+class _Switch:
+    """One open `#Если` as an environment sees it."""
+
+    is_on: bool
+    was_on: bool = field(default=False)
 
 
 def _active_tokens(
     kinds: list[Kind], directives: dict[int, Directive], symbols: frozenset[str]
 ) -> list[int]:
     active: list[int] = []
-    open_conditions: list[tuple[bool, bool]] = []  # (this branch is on, an earlier one was)
-    is_on, start = True, 0
+    switches: list[_Switch] = []
+    start = 0
     for index, directive in [*directives.items(), (len(kinds), Directive(Line.OTHER))]:
-        if is_on:
+        if all(switch.is_on for switch in switches):
             active.extend(range(start, index))
         start = index + 1
-        line = directive.line
-        holds = directive.holds(symbols) if directive.holds else line is Line.ELSE
-        if line is Line.IF:
-            open_conditions.append((holds, holds))
-        elif line in (Line.ELSIF, Line.ELSE) and open_conditions:
-            _, was_on = open_conditions.pop()
-            open_conditions.append((holds and not was_on, was_on or holds))
-        elif line is Line.END_IF and open_conditions:
-            open_conditions.pop()
-        is_on = all(on for on, _ in open_conditions)
+        if directive.line is Line.IF:
+            switches.append(_Switch(_holds(directive, symbols)))
+        elif directive.line in (Line.ELSIF, Line.ELSE) and switches:
+            switch = switches[-1]
+            switch.was_on |= switch.is_on
+            switch.is_on = _holds(directive, symbols) and not switch.was_on
+        elif directive.line is Line.END_IF and switches:
+            switches.pop()
     return active
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nested_ray.languages.bsl.directives import Directive, Line
+from nested_ray.languages.bsl.directives import Line, parse_directive
 from nested_ray.languages.bsl.keywords import WORDS, Kind
 from nested_ray.languages.bsl.lexer import Tokens
 from nested_ray.languages.bsl.machine import Failure
@@ -19,29 +19,57 @@ _TAILS = (Kind.END_PROCEDURE, Kind.END_FUNCTION)
 _WORDS = frozenset(WORDS)
 _OF_INTEREST = frozenset((*_HEADS, *_TAILS, Kind.VAR, Kind.TILDE, Kind.DIRECTIVE))
 _NAME = frozenset((Kind.NAME,))
-_MAX_DEFINITIONS = 16
-"""Of one name that do not clash; more are not compared."""
+_MAX_BRANCH = 64
+"""Names deeper in `#Если` are not compared."""
 
 Branch = tuple[int, ...]
 """The open `#Если` and which branch of each; of two that can both be active, one begins with the other."""
 
 
+Definition = tuple[str, Branch, tuple[str, ...]]
+"""A name in lower case, the branch it is bound in, the directives and annotations of its declaration."""
+
+
 @dataclass
-class _Names:
-    """What is bound so far in one scope: the tokens of each name."""
+class _Bound:
+    """What is bound so far in one scope."""
 
-    definitions: dict[str, list[tuple[int, Branch]]] = field(default_factory=dict)
+    definitions: list[Definition] = field(default_factory=list)
+    _branches: dict[tuple[str, tuple[str, ...]], set[Branch]] = field(default_factory=dict)
+    _around: dict[tuple[str, tuple[str, ...]], set[Branch]] = field(default_factory=dict)
+    """Every branch that one of `_branches` is in, by name and mark as those are."""
 
-    def clash(self, tokens: Tokens, index: int, branch: Branch, head: int | None) -> bool:
-        """Bind the name at `index`; whether it was bound already. `head` begins its declaration."""
-        earlier = self.definitions.setdefault(tokens.spellings[index].lower(), [])
-        clashes = any(
-            branch[: len(other)] == other[: len(branch)]
-            and (head is None or _directives(tokens, head) == _directives(tokens, begin))
-            for begin, other in earlier
-        )
-        if len(earlier) < _MAX_DEFINITIONS:
-            earlier.append((index if head is None else head, branch))
+    def __contains__(self, name: str) -> bool:
+        return (name, ()) in self._branches
+
+    def add(self, definition: Definition) -> bool:
+        """Bind a name; whether it clashes with one that is bound already."""
+        name, branch, mark = definition
+        if len(branch) > _MAX_BRANCH:
+            return False
+        self.definitions.append(definition)
+        branches = self._branches.setdefault((name, mark), set())
+        around = self._around.setdefault((name, mark), set())
+        outer = [branch[:end] for end in range(0, len(branch) + 1, 2)]
+        clashes = branch in around or not branches.isdisjoint(outer)
+        branches.add(branch)
+        around.update(outer)
+        return clashes
+
+
+@dataclass
+class Names:
+    """The methods and variables of a module, as far as it is read."""
+
+    methods: _Bound = field(default_factory=_Bound)
+    variables: _Bound = field(default_factory=_Bound)
+
+    def absorb(self, later: Names) -> bool:
+        """Add the names of text that follows; whether one of them clashes."""
+        clashes = False
+        for mine, theirs in ((self.methods, later.methods), (self.variables, later.variables)):
+            for definition in theirs.definitions:
+                clashes |= mine.add(definition)
         return clashes
 
 
@@ -49,61 +77,73 @@ class _Names:
 class _Labels:
     """Labels of the method being read, and the jumps to them."""
 
-    names: _Names = field(default_factory=_Names)
+    names: _Bound = field(default_factory=_Bound)
     jumps: list[int] = field(default_factory=list)
 
     def missing(self, tokens: Tokens) -> int | None:
         """The first jump without a label."""
-        known = self.names.definitions
-        return next((j for j in self.jumps if tokens.spellings[j].lower() not in known), None)
+        return next((j for j in self.jumps if tokens.spellings[j].lower() not in self.names), None)
 
 
 @dataclass
 class _Scan:
     tokens: Tokens
     kinds: list[Kind]
-    methods: _Names = field(default_factory=_Names)
-    module_variables: _Names = field(default_factory=_Names)
-    variables: _Names | None = None
+    names: Names
+    branch: Branch
+    num_conditions: int
+    variables: _Bound | None = None
     """Parameters and declared variables of the method being read; None outside of methods."""
     labels: _Labels = field(default_factory=_Labels)
-    branch: Branch = ()
-    num_conditions: int = 0
 
     def kind(self, index: int) -> Kind:
         return self.kinds[index] if 0 <= index < len(self.kinds) else Kind.END
 
+    def bind(self, bound: _Bound, index: int, mark: tuple[str, ...] = ()) -> bool:
+        return bound.add((self.tokens.spellings[index].lower(), self.branch, mark))
 
-def broken_rule(
-    tokens: Tokens, kinds: list[Kind], directives: dict[int, Directive]
-) -> tuple[Failure | None, Failure | None]:
-    """The first clash or lost jump in tokens that the grammar accepts, and what is lost at the end."""
-    scan = _Scan(tokens, kinds)
+
+@dataclass(frozen=True)
+class RuleReading:
+    """The first clash or lost jump, the jump that is lost if the text ends, and the branch at its end."""
+
+    broken: Failure | None
+    lost: Failure | None
+    branch: Branch
+    num_conditions: int
+
+
+def scan_rules(
+    tokens: Tokens, kinds: list[Kind], names: Names, branch: Branch, num_conditions: int
+) -> RuleReading:
+    """Hold tokens that the grammar accepts to the rules; `names` are those bound before, and grow."""
+    scan = _Scan(tokens, kinds, names, branch, num_conditions)
     for index in [index for index, kind in enumerate(kinds) if kind in _OF_INTEREST]:
         if scan.kind(index - 1) in (Kind.DOT, Kind.AMPERSAND):
             continue
-        if index in directives:
-            _read_directive(scan, directives[index])
-            continue
         failure = _read_token(scan, index)
         if failure is not None:
-            return failure, None
-    lost = scan.labels.missing(tokens)
-    return None, None if lost is None else _lost_jump(len(kinds), lost)
+            return RuleReading(failure, None, scan.branch, scan.num_conditions)
+    jump = scan.labels.missing(tokens)
+    lost = None if jump is None else _lost_jump(len(kinds), jump)
+    return RuleReading(None, lost, scan.branch, scan.num_conditions)
 
 
-def _read_directive(scan: _Scan, directive: Directive) -> None:
-    if directive.line is Line.IF:
+def _read_directive(scan: _Scan, index: int) -> None:
+    line = parse_directive(scan.tokens.spellings[index]).line
+    if line is Line.IF:
         scan.num_conditions += 1
         scan.branch = (*scan.branch, scan.num_conditions, 0)
-    elif directive.line in (Line.ELSIF, Line.ELSE):
+    elif line in (Line.ELSIF, Line.ELSE):
         scan.branch = (*scan.branch[:-1], scan.branch[-1] + 1)
-    elif directive.line is Line.END_IF:
+    elif line is Line.END_IF:
         scan.branch = scan.branch[:-2]
 
 
 def _read_token(scan: _Scan, index: int) -> Failure | None:
     kind = scan.kinds[index]
+    if kind is Kind.DIRECTIVE:
+        return _read_directive(scan, index)
     if kind in _HEADS:
         return _read_heading(scan, index)
     if kind in _TAILS:
@@ -116,16 +156,17 @@ def _read_token(scan: _Scan, index: int) -> Failure | None:
         if scan.kind(index + 1) in _WORDS:
             scan.labels.jumps.append(index + 1)
         return None
-    clashes = scan.labels.names.clash(scan.tokens, index + 1, (), None)
+    name = scan.tokens.spellings[index + 1].lower()
+    clashes = scan.labels.names.add((name, (), ()))
     return _clash(index + 1, "a label of this name is set above") if clashes else None
 
 
 def _read_heading(scan: _Scan, head: int) -> Failure | None:
     if scan.kind(head + 1) is not Kind.NAME:
         return None
-    if scan.methods.clash(scan.tokens, head + 1, scan.branch, head):
+    if scan.bind(scan.names.methods, head + 1, _directives(scan.tokens, head)):
         return _clash(head + 1, "a method of this name is defined above")
-    scan.variables = _Names()
+    scan.variables = _Bound()
     depth = 0
     for index in range(head + 2, len(scan.kinds)):
         kind = scan.kinds[index]
@@ -135,17 +176,18 @@ def _read_heading(scan: _Scan, head: int) -> Failure | None:
         # Deeper are parameters of annotations, behind `=` default values.
         is_name = kind is Kind.NAME and depth == 1
         if is_name and scan.kind(index - 1) not in (Kind.EQUAL, Kind.AMPERSAND):
-            if scan.variables.clash(scan.tokens, index, scan.branch, None):
+            if scan.bind(scan.variables, index):
                 return _clash(index, "a parameter of this name stands before")
     return None
 
 
 def _read_variables(scan: _Scan, head: int) -> Failure | None:
-    is_local = scan.variables is not None
-    names = scan.variables if scan.variables is not None else scan.module_variables
+    bound, mark = scan.variables, ()
+    if bound is None:
+        bound, mark = scan.names.variables, _directives(scan.tokens, head)
     index = head + 1
     while scan.kind(index) is Kind.NAME:
-        if names.clash(scan.tokens, index, scan.branch, None if is_local else head):
+        if scan.bind(bound, index, mark):
             return _clash(index, "a variable of this name is declared above")
         index += 1 + (scan.kind(index + 1) is Kind.EXPORT)
         if scan.kind(index) is not Kind.COMMA:
@@ -154,9 +196,9 @@ def _read_variables(scan: _Scan, head: int) -> Failure | None:
     return None
 
 
-def _directives(tokens: Tokens, head: int) -> list[str]:
+def _directives(tokens: Tokens, head: int) -> tuple[str, ...]:
     """Directives and annotations of a declaration, lower-case."""
-    return [word.lower() for word in tokens.spellings[first_token(tokens, head) : head]]
+    return tuple(word.lower() for word in tokens.spellings[first_token(tokens, head) : head])
 
 
 def _clash(index: int, message: str) -> Failure:
