@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -62,3 +63,11 @@ class ArchitectureRequest(CodeBase):
     impact: tuple[Text, ...] = ()
     """Paths, or names of definitions as `path:name`, whose dependents are asked for."""
     format: Literal["json", "mermaid", "html", "svg"] = "json"
+
+
+@dataclass(frozen=True)
+class Document:
+    """An answer that is complete as it stands."""
+
+    body: str
+    media_type: str = "application/json"

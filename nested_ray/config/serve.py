@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator, model_validator
 
 from nested_ray.config.base import Settings
+from nested_ray.config.review import ReviewConfig
 from nested_ray.config.routing import RoutingConfig
 
 
@@ -60,6 +61,29 @@ class RouterServeConfig(Settings):
     health: HealthSettings = HealthSettings()
 
 
+class AnalysisConfig(Settings):
+    """The deployment of code review and architecture."""
+
+    replicas: int = Field(default=1, ge=0)
+    """0: neither is offered."""
+    num_cpus: float = Field(default=0.1, ge=0)
+    """Scheduling share of one replica."""
+    num_gpus: float = Field(default=0.0, ge=0)
+    num_threads: int = Field(default=1, ge=1)
+    """Of torch, where a model is asked."""
+    max_body_bytes: int = Field(default=50_000_000, gt=0)
+    max_files: int = Field(default=10_000, ge=1)
+    timeout_s: float = Field(default=120.0, gt=0)
+    """A request that takes longer is answered with 503."""
+    max_ongoing_requests: int = Field(default=4, ge=1)
+    """Taken by one replica at once; one of them computes, the others wait beside it."""
+    max_queued_requests: int = Field(default=16, ge=0)
+    """Waiting for any replica; the next one is answered with 429."""
+    review: ReviewConfig = ReviewConfig()
+    """What is looked for and how much of it is said, where a request does not say."""
+    health: HealthSettings = HealthSettings(check_timeout_s=60)
+
+
 class LimitsConfig(Settings):
     """What one request may ask for; more is answered with a 4xx that names the limit."""
 
@@ -101,6 +125,7 @@ class ServeConfig(Settings):
     router: RouterServeConfig = RouterServeConfig()
     routing: RoutingConfig = RoutingConfig()
     limits: LimitsConfig = LimitsConfig()
+    analysis: AnalysisConfig = AnalysisConfig()
     api_key_hashes: tuple[str, ...] = ()
     """SHA-256 of the keys that may ask, in hex; `NESTED_RAY_API_KEYS_SHA256` (comma-separated) adds more. None: no key is needed."""
     require_api_key: bool = False

@@ -23,11 +23,13 @@ from nested_ray.registry import Registry, connect
 from nested_ray.registry.records import NestVersion
 from nested_ray.routing.experiments import Arm, LevelFacts
 from nested_ray.routing.policy import threshold_of
+from nested_ray.serve.analysis import AnalysisReplica
 from nested_ray.serve.auth import KEYS_VARIABLE, hashes_from_variable
 from nested_ray.serve.level import LevelReplica
 from nested_ray.serve.router import RouterReplica
 
 ROUTER = "router"
+ANALYSIS = "analysis"
 
 
 def build_app(config: ServeConfig) -> Application:
@@ -45,7 +47,8 @@ def build_app(config: ServeConfig) -> Application:
         describe(arm, version, config.routing) for arm, version in zip(arms, versions, strict=True)
     ]
     levels = build_levels(config, arms, versions, storage)
-    return router_deployment(config).bind(config, arms, nests, storage, levels)
+    analysis = build_analysis(config, versions[0], storage)
+    return router_deployment(config).bind(config, arms, nests, storage, levels, analysis)
 
 
 def with_keys(config: ServeConfig, variable: str | None) -> ServeConfig:
@@ -184,6 +187,25 @@ def level_deployment(name: str, settings: LevelServeConfig) -> Deployment:
         **replicas(settings),
         **health(settings.health),
     )(LevelReplica)
+
+
+def build_analysis(
+    config: ServeConfig, version: NestVersion, storage: StorageConfig
+) -> Application | None:
+    """Code review and architecture with what the first served version has learned."""
+    settings = config.analysis
+    if settings.replicas == 0:
+        return None
+    deployment = serve.deployment(
+        name=ANALYSIS,
+        num_replicas=settings.replicas,
+        ray_actor_options={"num_cpus": settings.num_cpus, "num_gpus": settings.num_gpus},
+        max_ongoing_requests=settings.max_ongoing_requests,
+        max_queued_requests=settings.max_queued_requests,
+        backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
+        **health(settings.health),
+    )(AnalysisReplica)
+    return deployment.bind(settings, version, storage)
 
 
 def router_deployment(config: ServeConfig) -> Deployment:

@@ -1,4 +1,4 @@
-"""A level behind a Serve deployment handle, as the router's LevelClient."""
+"""Deployments behind their Serve handles: levels as the router's LevelClient, and analysis."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
+from nested_ray.api.analysis import Document, ReviewRequest
 from nested_ray.errors import LevelUnavailable, NestedRayError, Overloaded
 from nested_ray.inference.base import Prompt, SamplingParams
 from nested_ray.routing.base import LevelAnswer, Scores, StreamPart
@@ -55,12 +56,38 @@ class HandleClient:
         await self._call(self._handle.ping.remote())
 
     async def _call(self, response: Any) -> Any:
-        with translated(self._level):
-            try:
-                return await response
-            except asyncio.CancelledError:
-                response.cancel()
-                raise
+        return await answered(self._level, response)
+
+
+class AnalysisClient:
+    """Calls the replicas of code review and architecture."""
+
+    def __init__(self, handle: DeploymentHandle[Any], timeout_s: float) -> None:
+        self._handle = handle
+        self._timeout_s = timeout_s
+
+    async def review(self, request: ReviewRequest) -> Document:
+        """Raises LevelUnavailable when no replica answers in time."""
+        return await self._call(self._handle.review.remote(request))
+
+    async def _call(self, response: Any) -> Document:
+        try:
+            return await asyncio.wait_for(answered("analysis", response), self._timeout_s)
+        except TimeoutError:
+            raise LevelUnavailable(
+                f"the analysis was not done within {self._timeout_s:g} s; send fewer files, "
+                "or raise analysis.timeout_s in the serve config"
+            ) from None
+
+
+async def answered(name: str, response: Any) -> Any:
+    """What a deployment answers; a cancelled call is cancelled there too."""
+    with translated(name):
+        try:
+            return await response
+        except asyncio.CancelledError:
+            response.cancel()
+            raise
 
 
 @contextmanager

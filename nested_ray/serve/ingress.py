@@ -1,61 +1,28 @@
-"""The HTTP door: routes, and the one table of status codes."""
+"""The HTTP door: every route."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, contextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, Response, StreamingResponse
-from pydantic import BaseModel
-from starlette.exceptions import HTTPException
+from fastapi.responses import HTMLResponse, Response
 
-from nested_ray import __version__, errors
-from nested_ray.api import sse
+from nested_ray import __version__
 from nested_ray.api.native import BASE_PATH, Health, InferRequest, InferResponse, NestInfo, NestList
 from nested_ray.api.openai import (
     Completion,
     CompletionRequest,
-    ErrorBody,
-    ErrorDetail,
     Model,
     ModelList,
 )
+from nested_ray.serve.analysis_routes import add_analysis_routes
 from nested_ray.serve.limits import read_body
 from nested_ray.serve.pages import docs_page
+from nested_ray.serve.responses import add_error_handlers, body_of, counted, json_of, streamed
 from nested_ray.serve.service import Service
 
-logger = logging.getLogger(__name__)
-
-STATUS: dict[type[errors.NestedRayError], int] = {
-    errors.InvalidRequest: 400,
-    errors.PromptTooLong: 400,
-    errors.Unauthorized: 401,
-    errors.ModelNotFound: 404,
-    errors.BodyTooLarge: 413,
-    errors.Overloaded: 429,
-    errors.LevelUnavailable: 503,
-    errors.StorageError: 503,
-    errors.InferenceError: 503,
-    errors.NestedRayError: 500,
-}
-"""The nearest class in an error's ancestry decides."""
-
-CODES = {
-    errors.PromptTooLong: "context_length_exceeded",
-    errors.Unauthorized: "invalid_api_key",
-    errors.ModelNotFound: "model_not_found",
-    errors.Overloaded: "overloaded",
-    errors.LevelUnavailable: "level_unavailable",
-}
-CLIENT_LEFT = 499
-"""Never sent; the number is nginx's."""
-RETRY_AFTER_S = {429: "1", 503: "2"}
-KINDS = {401: "authentication_error", 404: "invalid_request_error", 429: "rate_limit_error"}
+NATIVE = ("infer", "review", "health", "models")
+SHORTER = "send the code around the cursor instead of the whole file"
 
 
 def build_http(service: Service) -> FastAPI:
@@ -63,10 +30,10 @@ def build_http(service: Service) -> FastAPI:
     app = FastAPI(title="nested-ray", version=__version__, docs_url=None, redoc_url=None)
     add_openai_routes(app, service)
     add_native_routes(app, service)
+    if service.analysis is not None:
+        add_analysis_routes(app, service, service.analysis)
     add_pages(app, service)
-    app.add_exception_handler(errors.NestedRayError, on_error)
-    app.add_exception_handler(HTTPException, on_http_error)
-    app.add_exception_handler(Exception, on_unexpected_error)
+    add_error_handlers(app)
     return app
 
 
@@ -80,7 +47,7 @@ def add_openai_routes(app: FastAPI, service: Service) -> None:
         """Complete code: the smallest level that is good enough answers."""
         with counted(service, "completion"):
             service.keys.check(request.headers.get("authorization"))
-            body = await read_body(request.stream(), service.config.limits)
+            body = await read_body(request.stream(), service.config.limits.max_body_bytes, SHORTER)
             asked = CompletionRequest.from_json(body)
             if asked.stream:
                 return await streamed(service.stream(asked))
@@ -109,7 +76,7 @@ def add_native_routes(app: FastAPI, service: Service) -> None:
         """Predict what comes next, and say which level decided and how."""
         with counted(service, "completion") as count:
             service.keys.check(request.headers.get("authorization"))
-            body = await read_body(request.stream(), service.config.limits)
+            body = await read_body(request.stream(), service.config.limits.max_body_bytes, SHORTER)
             asked = InferRequest.from_json(body)
             count.task = service.task_label(asked.task)
             return json_of(await service.infer(asked))
@@ -145,121 +112,9 @@ def add_pages(app: FastAPI, service: Service) -> None:
             "docs": "/docs",
             "openapi": "/openapi.json",
             "openai": {"completions": "/v1/completions", "models": "/v1/models"},
-            "native": {name: f"{BASE_PATH}/{name}" for name in ("infer", "health", "models")},
+            "native": {name: f"{BASE_PATH}/{name}" for name in NATIVE},
         }
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
         return HTMLResponse(docs_page(app.openapi()))
-
-
-class Count:
-    """Which task a request is counted under."""
-
-    def __init__(self, task: str) -> None:
-        self.task = task
-
-
-@contextmanager
-def counted(service: Service, task: str) -> Iterator[Count]:
-    """Count the request under its task and its status; 499 when the client left before the answer."""
-    count, status = Count(task), 500
-    try:
-        yield count
-        status = 200
-    except errors.NestedRayError as error:
-        status = status_of(error)
-        raise
-    except asyncio.CancelledError:
-        status = CLIENT_LEFT
-        raise
-    finally:
-        service.meter.requested(count.task, status)
-
-
-async def streamed(chunks: AsyncGenerator[Completion]) -> Response:
-    """The chunks as server-sent events; what fails before the first one still gets its own status."""
-    first = await anext(chunks)
-
-    async def events() -> AsyncIterator[bytes]:
-        try:
-            async with aclosing(chunks):
-                yield sse.event(first)
-                async for chunk in chunks:
-                    yield sse.event(chunk)
-        except errors.NestedRayError as error:
-            yield sse.event(body_for(error))
-        except Exception as error:
-            logger.exception("stream failed")
-            yield sse.event(unexpected(error))
-        yield sse.DONE
-
-    return StreamingResponse(
-        events(), media_type=sse.MEDIA_TYPE, headers={"Cache-Control": "no-cache"}
-    )
-
-
-async def on_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.NestedRayError)
-    return json_of(body_for(error), status=status_of(error))
-
-
-async def on_http_error(request: Request, error: Exception) -> Response:
-    """Unknown paths and methods, in the same form as every other error."""
-    assert isinstance(error, HTTPException)
-    message = f"{request.method} {request.url.path}: {error.detail}; GET / lists the routes"
-    return json_of(error_body(error.status_code, message), status=error.status_code)
-
-
-async def on_unexpected_error(request: Request, error: Exception) -> Response:
-    logger.error("request failed", exc_info=error)
-    return json_of(unexpected(error), status=500)
-
-
-def status_of(error: errors.NestedRayError) -> int:
-    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-
-
-def body_for(error: errors.NestedRayError) -> ErrorBody:
-    code = next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), None)
-    return error_body(status_of(error), str(error), code)
-
-
-def unexpected(error: Exception) -> ErrorBody:
-    kind = type(error).__name__
-    return error_body(500, f"the server failed with {kind}; its log has the details")
-
-
-def error_body(status: int, message: str, code: str | None = None) -> ErrorBody:
-    field = re.match(r"([a-z_]+)(?:\.[\w.]+)?: ", message)
-    kind = KINDS.get(status) or ("server_error" if status >= 500 else "invalid_request_error")
-    param = field.group(1) if field and status == 400 else None
-    return ErrorBody(error=ErrorDetail(message=message, type=kind, param=param, code=code))
-
-
-def json_of(body: BaseModel, status: int = 200) -> Response:
-    headers = {"Retry-After": RETRY_AFTER_S[status]} if status in RETRY_AFTER_S else {}
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    return Response(
-        body.model_dump_json(), status_code=status, media_type="application/json", headers=headers
-    )
-
-
-def body_of(model: type[BaseModel]) -> dict[str, Any]:
-    """The request body for the OpenAPI page; routes parse it themselves, bounded and strict."""
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    definitions = schema.pop("$defs", {})
-    inlined = inline(schema, definitions)
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": inlined}}}}
-
-
-def inline(node: Any, definitions: dict[str, Any]) -> Any:
-    """The schema with every reference replaced by what it names."""
-    if isinstance(node, dict):
-        if "$ref" in node:
-            return inline(definitions[node["$ref"].rsplit("/", 1)[1]], definitions)
-        return {key: inline(value, definitions) for key, value in node.items()}
-    if isinstance(node, list):
-        return [inline(item, definitions) for item in node]
-    return node

@@ -9,16 +9,13 @@ from nested_ray.config.serve import LimitsConfig
 from nested_ray.errors import BodyTooLarge, InvalidRequest
 
 
-async def read_body(stream: AsyncIterator[bytes], limits: LimitsConfig) -> bytes:
+async def read_body(stream: AsyncIterator[bytes], max_bytes: int, advice: str) -> bytes:
     """The whole body; raises BodyTooLarge as soon as it passes the limit, before it is in memory."""
     body = bytearray()
     async for part in stream:
         body += part
-        if len(body) > limits.max_body_bytes:
-            raise BodyTooLarge(
-                f"the body is larger than {limits.max_body_bytes:,} bytes; "
-                "send the code around the cursor instead of the whole file"
-            )
+        if len(body) > max_bytes:
+            raise BodyTooLarge(f"the body is larger than {max_bytes:,} bytes; {advice}")
     return bytes(body)
 
 

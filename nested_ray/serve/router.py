@@ -20,7 +20,7 @@ from nested_ray.routing.cascade import Router
 from nested_ray.routing.experiments import Arm
 from nested_ray.routing.verify import Verifier
 from nested_ray.serve.auth import ApiKeys
-from nested_ray.serve.clients import HandleClient
+from nested_ray.serve.clients import AnalysisClient, HandleClient
 from nested_ray.serve.ingress import build_http
 from nested_ray.serve.meter import RayMeter
 from nested_ray.serve.service import Service
@@ -39,6 +39,7 @@ class RouterReplica:
         nests: Sequence[NestInfo],
         storage: StorageConfig,
         levels: Mapping[str, DeploymentHandle[Any]],
+        analysis: DeploymentHandle[Any] | None,
     ) -> None:
         clients = {name: HandleClient(name, handle) for name, handle in levels.items()}
         self._service = Service(
@@ -54,6 +55,7 @@ class RouterReplica:
             keys=ApiKeys(config.api_key_hashes),
             probes={name: client.ping for name, client in clients.items()},
             meter=RayMeter(),
+            analysis=AnalysisClient(analysis, config.analysis.timeout_s) if analysis else None,
         )
 
     def __serve_build_asgi_app__(self) -> Any:

@@ -7,7 +7,9 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from nested_ray.api.analysis import Document, ReviewRequest
 from nested_ray.api.native import (
     Health,
     InferRequest,
@@ -38,6 +40,12 @@ Probe = Callable[[], Awaitable[None]]
 PROBE_TIMEOUT_S = 3.0
 
 
+class Analysis(Protocol):
+    """Reviews code that is sent."""
+
+    async def review(self, request: ReviewRequest) -> Document: ...
+
+
 @dataclass(frozen=True)
 class Service:
     """The application: its router, what it serves, and who may ask."""
@@ -48,6 +56,8 @@ class Service:
     keys: ApiKeys
     probes: Mapping[str, Probe]
     meter: Meter
+    analysis: Analysis | None = None
+    """Code review and architecture, where they are offered."""
 
     async def complete(self, request: CompletionRequest) -> Completion:
         """Answer every prompt of the request."""

@@ -74,11 +74,17 @@ def test_there_is_one_deployment_per_level_and_a_router_in_front(build, publish)
     application = build()
     deployment = application._bound_deployment
     assert deployment.name == "router"
-    _, arms, nests, _, levels = router_arguments(application)
+    _, arms, nests, _, levels, analysis = router_arguments(application)
+    assert analysis._bound_deployment.name == "analysis"
     assert list(levels) == list(LEVELS)
     assert [arm.label for arm in arms] == ["default@1"]
     assert [facts.threshold for facts in arms[0].levels] == [0.7] * 3
     assert nests[0].levels[0].confidence_threshold == 0.7
+
+
+def test_analysis_may_be_left_out(build, publish):
+    publish("run-1")
+    assert router_arguments(build(analysis={"replicas": 0}))[5] is None
 
 
 def test_level_settings_reach_their_deployments(build, publish):
@@ -103,7 +109,7 @@ def test_every_level_holds_the_version_of_every_arm_that_has_it(build, publish):
         {"name": "old", "version": "champion", "weight": 1},
         {"name": "new", "version": 2, "weight": 3},
     ]
-    _, arms, _, _, levels = router_arguments(build(routing={"ab_split": split}))
+    _, arms, _, _, levels, _ = router_arguments(build(routing={"ab_split": split}))
     assert [(arm.name, arm.version, arm.weight) for arm in arms] == [
         ("old", 1, 1.0),
         ("new", 2, 3.0),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nested_ray import errors
 from nested_ray.errors import LevelUnavailable, Overloaded, PromptTooLong
-from nested_ray.serve.ingress import STATUS, status_of
+from nested_ray.serve.responses import STATUS, status_of
 
 from .conftest import Site, run
 
