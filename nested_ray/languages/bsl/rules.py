@@ -119,6 +119,8 @@ def scan_rules(
     """Hold tokens that the grammar accepts to the rules; `names` are those bound before, and grow."""
     scan = _Scan(tokens, kinds, names, branch, num_conditions)
     for index in [index for index, kind in enumerate(kinds) if kind in _OF_INTEREST]:
+        if kinds[index] is Kind.DIRECTIVE:
+            _read_directive(scan, index)
         if scan.kind(index - 1) in (Kind.DOT, Kind.AMPERSAND):
             continue
         failure = _read_token(scan, index)
@@ -142,8 +144,6 @@ def _read_directive(scan: _Scan, index: int) -> None:
 
 def _read_token(scan: _Scan, index: int) -> Failure | None:
     kind = scan.kinds[index]
-    if kind is Kind.DIRECTIVE:
-        return _read_directive(scan, index)
     if kind in _HEADS:
         return _read_heading(scan, index)
     if kind in _TAILS:
@@ -152,6 +152,8 @@ def _read_token(scan: _Scan, index: int) -> Failure | None:
         return None if lost is None else _lost_jump(index, lost)
     if kind is Kind.VAR:
         return _read_variables(scan, index)
+    if kind is not Kind.TILDE:
+        return None
     if scan.kind(index + 2) is not Kind.COLON:
         if scan.kind(index + 1) in _WORDS:
             scan.labels.jumps.append(index + 1)

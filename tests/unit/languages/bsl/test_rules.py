@@ -55,3 +55,8 @@ def test_names_apart_from_each_other_do_not_clash(text: str) -> None:
 def test_more_text_may_mend_a_clash(text: str) -> None:
     assert BSL.check(text) is not None
     assert BSL.check_prefix(text) is Validity.INCOMPLETE
+
+
+def test_preprocessor_line_after_a_dot_is_counted() -> None:
+    text = "А.\n#Если Сервер Тогда\nБ();\n#Иначе\nВ();\n#КонецЕсли\n"
+    assert BSL.check(text) is None
