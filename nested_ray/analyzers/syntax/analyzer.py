@@ -73,6 +73,7 @@ class SyntaxAnalyzer:
             repairs: list[Repair] = []
             if may_repair and number < self._max_repairs:
                 repairs = repair(language, text, issue, scorer=self._scorer)
+                may_repair = bool(repairs)  # else the next search would most likely fail as well
             yield _issue_finding(path, issue, repairs)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import thread_time
+
 from nested_ray.analyzers.findings import Fix
 from nested_ray.analyzers.syntax.characters import find_suspicious
 from nested_ray.analyzers.syntax.conflicts import find_conflicts
@@ -10,6 +12,8 @@ from nested_ray.analyzers.syntax.repair import Scorer, repair
 from nested_ray.languages.base import Language
 
 _MAX_REPAIRS = 10
+_MAX_SECONDS = 4.0
+"""Of processor time, after which no further repair is looked for."""
 
 
 def mend(language: Language, text: str, *, scorer: Scorer | None = None) -> Fix | None:
@@ -21,12 +25,14 @@ def mend(language: Language, text: str, *, scorer: Scorer | None = None) -> Fix 
     mended = text
     done: list[str] = []
     num_repairs = 0
+    deadline = thread_time() + _MAX_SECONDS
     for suspicion in reversed(find_suspicious(language, text)):
         if suspicion.fix:
             mended = suspicion.fix.apply(mended)
             done.insert(0, suspicion.fix.description)
     while (issue := language.check(mended)) is not None:
-        if num_repairs == _MAX_REPAIRS or find_conflicts(mended):
+        is_enough = num_repairs == _MAX_REPAIRS or thread_time() > deadline
+        if is_enough or find_conflicts(mended):
             return None
         repairs = repair(language, mended, issue, scorer=scorer)
         if not repairs:

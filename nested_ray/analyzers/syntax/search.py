@@ -17,7 +17,7 @@ from nested_ray.analyzers.syntax.slips import slips
 from nested_ray.languages.base import Language, SyntaxIssue
 
 _MAX_EDITS = 3
-_MAX_CHECKS, _MAX_CHECKED_CHARS, _MAX_SECONDS = 1_500, 6_000_000, 2.0
+_MAX_CHECKS, _MAX_CHECKED_CHARS, _MAX_SECONDS = 1_500, 6_000_000, 1.5
 _MAX_EXPANSIONS = 12
 _MAX_FOUND = 6
 _MARGIN_NATS = 6.0
