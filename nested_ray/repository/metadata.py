@@ -23,6 +23,8 @@ MODULE_FLAGS = (
     "Global", "ClientManagedApplication", "ClientOrdinaryApplication", "Server",
     "ExternalConnection", "ServerCall", "Privileged",
 )  # fmt: skip
+REUSE = "ReturnValuesReuse"
+"""Flag of a common module whose functions the platform calls once per arguments; it says for how long."""
 
 
 class MetadataText(NamedTuple):
@@ -194,7 +196,10 @@ def synonym_of(properties: Element) -> str:
 
 
 def flags_of(properties: Element) -> frozenset[str]:
-    return frozenset(flag for flag in MODULE_FLAGS if text_of(properties, flag) == "true")
+    found = {flag for flag in MODULE_FLAGS if text_of(properties, flag) == "true"}
+    if text_of(properties, REUSE) not in ("", "DontUse"):
+        found.add(REUSE)
+    return frozenset(found)
 
 
 def content_of(properties: Element) -> tuple[str, ...]:

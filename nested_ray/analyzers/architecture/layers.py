@@ -115,7 +115,7 @@ def needed_flow(count: int) -> int:
 
 
 def heavy_way(graph: ModuleGraph, start: str, goal: str, *, minimum: int) -> tuple[Edge, ...]:
-    """A way of at most three edges, each of `minimum` links and more; the shortest, then the heaviest."""
+    """A way of at most three one-way edges of `minimum` links and more; the shortest, then the heaviest."""
     ways: dict[str, tuple[Edge, ...]] = {start: ()}
     frontier = [start]
     for _ in range(_MAX_WAY):
@@ -123,7 +123,7 @@ def heavy_way(graph: ModuleGraph, start: str, goal: str, *, minimum: int) -> tup
         for node in frontier:
             for target in graph.targets[node]:
                 edge = graph.edges[node, target]
-                if edge.count >= minimum and target not in ways:
+                if edge.count >= minimum and target not in ways and is_one_way(graph, edge):
                     way = (*ways[node], edge)
                     if target not in reached or _thinnest(way) > _thinnest(reached[target]):
                         reached[target] = way
@@ -132,6 +132,12 @@ def heavy_way(graph: ModuleGraph, start: str, goal: str, *, minimum: int) -> tup
         ways |= reached
         frontier = sorted(reached)
     return ()
+
+
+def is_one_way(graph: ModuleGraph, edge: Edge) -> bool:
+    """Whether there are hardly any links back: only then it shows what stands above what."""
+    back = graph.edges.get((edge.target, edge.source))
+    return back is None or edge.count >= needed_flow(back.count)
 
 
 def _thinnest(way: tuple[Edge, ...]) -> int:

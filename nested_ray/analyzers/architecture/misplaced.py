@@ -27,6 +27,8 @@ from nested_ray.languages.base import Span
 _MIN_LINKS = 3
 """Links to and from the other place; words alone are not enough."""
 _SHOWN_WORDS = 6
+UNIT_PRIOR, FUNCTION_PRIOR = 0.02, 0.005
+"""Shares taken to be misplaced: a module in fifty, a function in two hundred."""
 
 
 @dataclass(frozen=True)
@@ -106,11 +108,18 @@ def find_misplaced(
 ) -> list[Misplaced]:
     """Units, then functions of units that are not misplaced themselves."""
     model = judged.model
-    units = _select(judged.units, judged.units_NC, model, model.units.margins, package_of)
+    units = _select(
+        judged.units, judged.units_NC, model, UNIT_PRIOR, model.units.margins, package_of
+    )
     found = [each for each in units if each.confidence >= min_confidence]
     moved = {each.sample.unit for each in found}
     functions = _select(
-        judged.functions, judged.functions_NC, model, model.functions.margins, package_of
+        judged.functions,
+        judged.functions_NC,
+        model,
+        FUNCTION_PRIOR,
+        model.functions.margins,
+        package_of,
     )
     found.extend(
         each
@@ -124,6 +133,7 @@ def _select(
     samples: Sequence[Sample],
     probabilities_NC: np.ndarray,
     model: PlacementModel,
+    prior: float,
     learned: Margins,
     package_of: Mapping[str, str],
 ) -> list[Misplaced]:
@@ -134,14 +144,14 @@ def _select(
     own_N = np.array([index[package_of[sample.unit]] for sample in samples])
     margins_N = margins(probabilities_NC, own_N)
     found: list[Misplaced] = []
-    for row in np.flatnonzero(margins_N > 0):
+    for row in np.flatnonzero(margins_N > 0).tolist():
         sample = samples[row]
         place = package_of[sample.unit]
         better = model.places[int(probabilities_NC[row].argmax())]
         if linked(sample, better, package_of) >= max(
             _MIN_LINKS, linked(sample, place, package_of) + 1
         ):
-            confidence = learned.confidence(float(margins_N[row]))
+            confidence = learned.confidence(float(margins_N[row]), prior)
             likelihood = float(probabilities_NC[row].max())
             found.append(Misplaced(sample, place, better, confidence, likelihood))
     return found

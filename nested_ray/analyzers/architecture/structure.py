@@ -89,6 +89,9 @@ class Structure:
 
     def shown(self, name: str) -> str:
         """A unit or path as people write it: `json.decoder`, `Catalog.Валюты`."""
+        files = self.layout.files_of.get(name)
+        if files is not None and files[0] != name:
+            return name.rpartition("/")[2]
         stem = name.removesuffix(".py").removesuffix(".pyi")
         return stem.removesuffix("/__init__").replace("/", ".") if stem != name else name
 

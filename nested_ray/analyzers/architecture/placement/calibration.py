@@ -9,9 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-PRIOR = 0.02
-"""Share of items taken to be misplaced before anything is known of them."""
-KEPT = 2_000
+KEPT = 10_000
 """Margins kept of each kind."""
 
 
@@ -24,14 +22,17 @@ class Margins:
     moved_N: np.ndarray
     """Of the same items, had each stood in another place; ascending."""
 
-    def confidence(self, margin: float) -> float:
-        """Probability that an item with this margin is misplaced; 0 where nothing was learned."""
+    def confidence(self, margin: float, prior: float) -> float:
+        """Probability that an item with this margin is misplaced; 0 where nothing was learned.
+
+        `prior` is the share of items taken to be misplaced before anything is known of them.
+        """
         if not len(self.at_home_N):
             return 0.0
         # One more false alarm than was seen: with few items, nothing is sure.
         false = (_at_least(self.at_home_N, margin) + 1) / (len(self.at_home_N) + 1)
         true = _at_least(self.moved_N, margin) / len(self.moved_N)
-        return PRIOR * true / (PRIOR * true + (1 - PRIOR) * false)
+        return prior * true / (prior * true + (1 - prior) * false)
 
 
 def _at_least(ascending_N: np.ndarray, margin: float) -> int:

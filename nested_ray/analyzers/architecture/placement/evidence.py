@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import minimize
 
 FEATURES = ("words", "uses, logarithm", "used by, logarithm", "uses", "used by")
 _FLOOR = 0.02
@@ -50,6 +49,8 @@ def fit_weights(features_NCF: np.ndarray, places_N: np.ndarray) -> np.ndarray:
         return value, (expected_NF - true_NF).mean(axis=0) + _PENALTY * weights_F
 
     start_F = np.zeros(features_NCF.shape[-1])
+    from scipy.optimize import minimize  # slow to import, and only training needs it
+
     return minimize(loss, start_F, jac=True, method="L-BFGS-B").x
 
 
@@ -81,7 +82,7 @@ def link_matrix(
 
 def shares(links: sparse.csr_matrix, belief_UC: np.ndarray) -> np.ndarray:
     """(N, C): share of each item's links that goes to each place, given what units belong where."""
-    weight_NC = links @ belief_UC
+    weight_NC = np.asarray(links @ belief_UC)
     return weight_NC / np.maximum(weight_NC.sum(axis=1, keepdims=True), 1e-9)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,8 +72,8 @@ class PlacementModel:
     def evidence(
         self,
         scores_NC: np.ndarray,
-        uses: list[Mapping[str, int]],
-        used_by: list[Mapping[str, int]],
+        uses: Sequence[Mapping[str, int]],
+        used_by: Sequence[Mapping[str, int]],
         belief_UC: np.ndarray | None = None,
     ) -> np.ndarray:
         """(N, C, F) for items of any kind; `belief_UC` says otherwise where the units belong."""
