@@ -72,6 +72,14 @@ def review(
             rich_help_panel=HOW,
         ),
     ] = None,
+    nest: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF",
+            help="Add what a registered nest learned: NEST, NEST@ALIAS or NEST@VERSION.",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -151,6 +159,7 @@ def review(
         is_staged=staged,
         is_stdin=ways[2],
         stdin_filename=stdin_filename,
+        nest=nest,
         config=config,
         overrides=tuple(changes),
         baseline=baseline,

@@ -19,7 +19,7 @@ from nested_ray.config.storage import default_home
 from nested_ray.corpus.filters import Refusal, decode
 from nested_ray.errors import ConfigError, InvalidRequest, NestedRayError
 from nested_ray.files import write_text
-from nested_ray.review import Baseline, ReviewReport, review
+from nested_ray.review import Baseline, Reviewers, ReviewReport, review
 from nested_ray.review.baseline import render_baseline
 from nested_ray.review.levels import build_reviewers
 from nested_ray.review.requests import (
@@ -45,6 +45,7 @@ class Asked:
     is_staged: bool
     is_stdin: bool
     stdin_filename: Path | None
+    nest: str | None
     config: Path | None
     overrides: tuple[str, ...]
     baseline: Path | None
@@ -74,9 +75,11 @@ def main(asked: Asked) -> int:
 
 def _run(asked: Asked) -> int:
     settings, folder = load_config(_start(asked), asked.config, asked.overrides)
-    reviewers = build_reviewers(settings, is_change=asked.is_change)
     if asked.list_rules or asked.explain is not None:
-        print_rules(reviewers.rules, asked.explain, as_json=asked.format == "json")
+        rules = build_reviewers(settings).rules
+        if asked.explain not in {rule.id for rule in rules}:
+            rules = (*rules, *learned_rules(settings))
+        print_rules(rules, asked.explain, as_json=asked.format == "json")
         return 0
     baseline = read_baseline(asked, settings, folder)
     with ReviewProgress(Console(stderr=True)) as progress:
@@ -84,7 +87,7 @@ def _run(asked: Asked) -> int:
         report = review(
             request.files,
             config=settings,
-            reviewers=reviewers,
+            reviewers=find_reviewers(asked, settings, progress),
             change=request.change,
             paths=request.paths,
             metadata=request.metadata,
@@ -101,6 +104,24 @@ def _run(asked: Asked) -> int:
     if baseline is not None and request.change is None:
         _say_gone(baseline, report, request)
     return 1 if report.fails(settings.fail_on) else 0
+
+
+def find_reviewers(asked: Asked, settings: ReviewConfig, progress: ReviewProgress) -> Reviewers:
+    """The analyzers of the levels, and what the nest learned when one is named."""
+    if asked.nest is None:
+        return build_reviewers(settings, is_change=asked.is_change)
+    from nested_ray.cli.review_nest import load_nest
+
+    parts = load_nest(asked.nest, settings.levels, lambda step: progress.step(step, 0, None))
+    for each in parts.missing:
+        _say(f"note: {each}; train the nest again to have it")
+    return build_reviewers(
+        settings,
+        detectors=parts.detectors,
+        scorer=parts.scorer,
+        placement=parts.placement,
+        is_change=asked.is_change,
+    )
 
 
 def _start(asked: Asked) -> Path:
@@ -184,6 +205,15 @@ def write_report(text: str, output: Path | None) -> None:
         write_text(output, text)
     else:
         typer.echo(text.encode("utf-8", "replace"), nl=False)
+
+
+def learned_rules(settings: ReviewConfig) -> list[Rule]:
+    """The rules that a nest adds."""
+    if "semantics" not in settings.levels:
+        return []
+    from nested_ray.bugs.rules import RULES  # loads torch
+
+    return list(RULES.values())
 
 
 def print_rules(rules: Sequence[Rule], explain: str | None, *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from nested_ray.review.baseline import Baseline
 from nested_ray.review.change import Change, compare
 from nested_ray.review.detectors import Detector
+from nested_ray.review.patched import of_patch
 from nested_ray.review.report import Remark, ReviewReport
 from nested_ray.review.reviewer import Reviewers, Unread, review
 
@@ -15,5 +16,6 @@ __all__ = [
     "Reviewers",
     "Unread",
     "compare",
+    "of_patch",
     "review",
 ]

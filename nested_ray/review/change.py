@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 from nested_ray.repository.base import SourceFile
-from nested_ray.repository.scan import MetadataText
+from nested_ray.repository.metadata import MetadataText
 
 MAX_COMPARED_PAIRS = 250_000
 """Stretches of lines that hold no unique line in common and are larger than this count as rewritten."""

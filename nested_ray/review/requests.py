@@ -16,16 +16,16 @@ from nested_ray.corpus.sources import SourceFile as ListedFile
 from nested_ray.errors import InvalidRequest, SourceNotFound
 from nested_ray.languages import LANGUAGES, language_of
 from nested_ray.repository.base import SourceFile
+from nested_ray.repository.metadata import MetadataText
 from nested_ray.repository.scan import (
     MAX_FILE_BYTES,
-    MetadataText,
     Scan,
     Skipped,
     read_into,
     scan,
 )
 from nested_ray.review.change import Change, compare
-from nested_ray.review.patch import FilePatch, parse_patch
+from nested_ray.review.patched import of_patch
 from nested_ray.review.reviewer import Unread
 
 OnFile = Callable[[int, str], None]
@@ -95,7 +95,7 @@ def _scan_named(root: Path, places: Sequence[Path], on_file: OnFile | None) -> R
         prefix = folder.relative_to(root).as_posix()
         name = partial(posixpath.join, "" if prefix == "." else prefix)
         found.files.extend(replace(file, path=name(file.path)) for file in part.files)
-        found.metadata.extend(replace(file, path=name(file.path)) for file in part.metadata)
+        found.metadata.extend(file._replace(path=name(file.path)) for file in part.metadata)
         found.skipped.extend(replace(file, path=name(file.path)) for file in part.skipped)
     return _of_scan(root, found)
 
@@ -178,54 +178,6 @@ def request_patch(root: Path, patch: str, *, on_file: OnFile | None = None) -> R
     found = scan(root, on_file=on_file)
     files, change = of_patch(found.files, found.metadata, patch)
     return _of_scan(root, replace(found, files=files), change)
-
-
-def of_patch(
-    files: Sequence[SourceFile], metadata: Sequence[MetadataText], patch: str
-) -> tuple[list[SourceFile], Change]:
-    """The new version of the files and what a unified diff of them changed, applied already or not yet.
-
-    Raises InvalidRequest for a diff that is broken or fits neither way.
-    """
-    patches = [each for each in parse_patch(patch) if language_of(each.path) is not None]
-    given = {file.path: file for file in files}
-    before = _patched(given, patches[::-1], backwards=True)
-    if before is not None:
-        return list(files), compare(list(before.values()), files, metadata)
-    after = _patched(given, patches, backwards=False)
-    if after is None:
-        raise InvalidRequest(
-            "the diff does not fit the files, neither as applied nor as to be applied; "
-            f"it changes {', '.join(dict.fromkeys(each.path for each in patches[:3]))}: "
-            "take the revision it was made for, or name the range as --diff REV..REV"
-        )
-    now = list(after.values())
-    return now, compare(files, now, metadata)
-
-
-def _patched(
-    files: dict[str, SourceFile], patches: Sequence[FilePatch], *, backwards: bool
-) -> dict[str, SourceFile] | None:
-    """The files after some patches, or before them; None when one does not fit."""
-    result = dict(files)
-    for patch in patches:
-        source, target = patch.old_path, patch.new_path
-        if backwards:
-            source, target = target, source
-        held = result.get(source) if source is not None else None
-        if source is not None and held is None:
-            return None
-        if source is None and target in result:
-            return None
-        text = held.text if held is not None else ""
-        text = patch.revert(text) if backwards else patch.apply(text)
-        if text is None:
-            return None
-        if source is not None:
-            del result[source]
-        if target is not None and (language := language_of(target, text)):
-            result[target] = SourceFile(target, language.name, text)
-    return result
 
 
 def request_text(

@@ -13,7 +13,7 @@ from nested_ray.config.review import ReviewConfig
 from nested_ray.languages.base import Span
 from nested_ray.repository.base import Repository, SourceFile
 from nested_ray.repository.index import IndexedRepository, open_repository
-from nested_ray.repository.scan import MetadataText
+from nested_ray.repository.metadata import MetadataText
 from nested_ray.review.baseline import Baseline
 from nested_ray.review.change import Change
 from nested_ray.review.detectors import Detector

@@ -11,7 +11,7 @@ import pytest
 
 from nested_ray.analyzers.findings import Edit, Finding, Fix, Location, Severity
 from nested_ray.languages.base import Span
-from nested_ray.review.formats import render_json, render_rdjson, render_sarif, render_text
+from nested_ray.review.formats import render_json, render_rdjson, render_sarif, render_text, sarif
 from nested_ray.review.formats.report_json import REPORT_SCHEMA
 from nested_ray.review.formats.text import coloured, excerpt, printable
 from nested_ray.review.lines import Lines
@@ -162,19 +162,17 @@ def test_sarif_names_files_by_uris(report):
     assert unquote(uri) == PATH
 
 
-def test_sarif_stays_within_what_github_takes():
-    spans = [Location("a.py", Span(0, 1))] * 5_000
-    found = Finding(
-        ODD.id, "a.py", Span(0, 1), "m" * 10_000, Severity.NOTE, 1.0, related=tuple(spans)
-    )
+def test_sarif_stays_within_what_github_takes(monkeypatch):
+    assert (sarif.MAX_RESULTS, sarif.MAX_RELATED + 1) == (25_000, 1_000)
+    monkeypatch.setattr(sarif, "MAX_RESULTS", 30)
+    places = (Location("a.py", Span(0, 1)),) * 5_000
+    found = Finding(ODD.id, "a.py", Span(0, 1), "m" * 10_000, Severity.NOTE, 1.0, related=places)
     remark = Remark(found, "f", ("semantics",), 1.0)
     short = Remark(replace(found, related=()), "f", ("semantics",), 1.0)
-    report = ReviewReport(
-        remarks=(remark,), suppressed=(short,) * 30_000, sources={"a.py": Lines("a")}
-    )
+    report = ReviewReport(remarks=(remark,), suppressed=(short,) * 40, sources={"a.py": Lines("a")})
     (run,) = json.loads(render_sarif(report))["runs"]
-    assert len(run["results"]) == 25_000
-    assert len(run["results"][0]["relatedLocations"]) + 1 == 1_000
+    assert len(run["results"]) == 30
+    assert len(run["results"][0]["relatedLocations"]) == 999
 
 
 def test_rdjson_counts_bytes_and_offers_one_replacement(report):
