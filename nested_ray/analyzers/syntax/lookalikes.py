@@ -44,5 +44,9 @@ def _part_in_one_script(part: str, foreign: re.Pattern[str], table: dict[int, in
     runs = foreign.findall(part)
     if not runs or "".join(runs) == "".join(filter(str.isalpha, part)):
         return part  # all of one alphabet
+    if part.isupper():
+        return (
+            part  # `АдресXMLВXDTO`, `ПутьКCOMСоединителю`: one-letter words between abbreviations
+        )
     corrected = part.translate(table)
     return part if foreign.search(corrected) else corrected

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import PurePosixPath
 
 import pytest
 
@@ -14,7 +13,6 @@ from nested_ray.languages.base import Outline
 from nested_ray.repository.base import Link, SourceFile
 
 Analyze = Callable[..., list[Finding]]
-MODULE = "src/CommonModules/Продажи/Ext/Module.bsl"
 
 
 class TextRepository:
@@ -35,7 +33,7 @@ class TextRepository:
 
 @pytest.fixture
 def analyze() -> Analyze:
-    """Texts by path → findings in all of them, or in the one file called `only`."""
+    """Texts by path (or one text) → findings in all of them, or in the one file called `only`."""
 
     def run(
         texts: Mapping[str, str] | str,
@@ -49,34 +47,3 @@ def analyze() -> Analyze:
         return list(SemanticsAnalyzer().analyze(repository, [only] if only else list(texts)))
 
     return run
-
-
-def rules_of(findings: list[Finding]) -> list[str]:
-    """Names of the rules, without their level."""
-    return [finding.rule.removeprefix("semantics/") for finding in findings]
-
-
-def marked(text: str) -> tuple[str, list[str]]:
-    """Fixture texts name the rule a line must be found by: `code  # ! rule` or `код // ! rule`.
-
-    Gives the text without the marks (so that a remark cannot change a verdict) and `row rule`, sorted.
-    """
-    rows: list[str] = []
-    expected: list[str] = []
-    for number, row in enumerate(text.splitlines(), start=1):
-        for mark in ("  # ! ", "  // ! "):
-            if mark in row:
-                row, _, names = row.partition(mark)
-                expected += [f"{number} {name}" for name in names.split()]
-        rows.append(row)
-    return "\n".join(rows) + "\n", sorted(expected)
-
-
-def found_in(text: str, findings: list[Finding]) -> list[str]:
-    """`row rule` of each finding, sorted."""
-    rows = ((text.count("\n", 0, f.span.start) + 1, f.rule) for f in findings)
-    return sorted(f"{row} {rule.removeprefix('semantics/')}" for row, rule in rows)
-
-
-def stem(path: str) -> str:
-    return PurePosixPath(path).stem

@@ -75,7 +75,17 @@ def test_marks_like_a_conflict_in_a_string_are_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["ПолучитьXML", "HTTPСоединение", "ТипCOMОбъекта", "КодISO", "Элемент_A", "ИмяA"]
+    "name",
+    [
+        "ПолучитьXML",
+        "HTTPСоединение",
+        "ТипCOMОбъекта",
+        "КодISO",
+        "Элемент_A",
+        "ИмяA",
+        "АдресXMLВXDTO",
+        "ПутьКCOM",
+    ],
 )
 def test_names_that_mix_alphabets_on_purpose_are_left_alone(name: str) -> None:
     assert findings("bsl", f"{name} = 1;\n") == []
