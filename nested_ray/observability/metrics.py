@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-MetricKind = Literal["counter", "histogram"]
+MetricKind = Literal["counter", "gauge", "histogram"]
 
 # Memory answers in under a millisecond, a level on one CPU core within seconds.
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -34,10 +34,25 @@ def _counter(name: str, description: str, tags: tuple[str, ...] = (), unit: str 
     return Metric(f"nested_learning_{name}", "counter", unit, description, tags)
 
 
+def _gauge(name: str, description: str, unit: str = "1") -> Metric:
+    return Metric(f"nested_learning_{name}", "gauge", unit, description, ("run", "level"))
+
+
 def _latency(name: str, description: str, tags: tuple[str, ...] = ()) -> Metric:
     name = f"nested_learning_{name}_duration_seconds"
     return Metric(name, "histogram", "s", description, tags, LATENCY_BUCKETS_S)
 
+
+# Training; gauges of the run's latest word, since a level that restarts counts on from its checkpoint
+TRAINING_PROGRESS = _gauge("training_progress", "Share of a level's steps that are made, 0 to 1.")
+LOSS = _gauge("loss", "Smoothed cross-entropy of the training batches.", unit="nats per token")
+ACCURACY = _gauge("accuracy", "Smoothed share of training tokens that were predicted right, 0 to 1.")
+TOKENS_PER_SECOND = _gauge("tokens_per_second", "Window tokens a level trains on.", unit="tokens/s")
+TARGETS_PUBLISHED = _gauge("targets_published", "Records of soft targets handed to the exchange.")
+TARGETS_USED = _gauge("targets_used", "Peers' records that a step learned from.")
+TARGETS_STALE = _gauge("targets_stale", "Peers' records that were too old.")
+TARGETS_LOST = _gauge("targets_lost", "Records gone with a process or a timeout.")
+TRAINING_RESTARTS = _gauge("training_restarts", "How often a level's workers came back.")
 
 # Serving
 REQUESTS = _counter(
