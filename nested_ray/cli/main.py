@@ -11,6 +11,7 @@ from rich.console import Console
 
 from nested_ray import __version__
 from nested_ray.cli import (
+    architecture,
     bench,
     corpus,
     parse,
@@ -34,6 +35,7 @@ app.command("run")(run.run)
 app.command("train")(train.train)
 app.command("serve")(serve.serve)
 app.command("review")(review.review)
+app.command("architecture")(architecture.architecture)
 app.command("parse")(parse.parse)
 app.command("validate")(validate.validate)
 app.add_typer(bench.app, name="bench", help="The measurements behind benchmarks/.")

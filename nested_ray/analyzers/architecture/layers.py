@@ -102,11 +102,17 @@ def inferred_breaks(packages: ModuleGraph) -> list[InferredBreak]:
         for source in component:
             for target in packages.targets[source]:
                 edge = packages.edges[source, target]
-                if target in inside:
+                # A package may offer what its own parts make: that is what it is for.
+                if target in inside and not is_part_of(target, source):
                     way = heavy_way(packages, target, source, minimum=needed_flow(edge.count))
                     if way:
                         found.append(InferredBreak(edge, way))
     return sorted(found, key=lambda each: (each.edge.source, each.edge.target))
+
+
+def is_part_of(part: str, whole: str) -> bool:
+    """Whether a package lies inside another one: `json.tool` in `json`."""
+    return part.startswith((f"{whole}.", f"{whole}/"))
 
 
 def needed_flow(count: int) -> int:

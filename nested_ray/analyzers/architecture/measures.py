@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nested_ray.analyzers.architecture.graph import Edge, ModuleGraph
+from nested_ray.analyzers.architecture.layers import is_part_of
 
 MIN_SCORE = 3.5
 """Modified z-score from which on a value is an outlier (Iglewicz and Hoaglin, 1993)."""
@@ -78,6 +79,7 @@ def unstable_dependencies(packages: ModuleGraph) -> list[tuple[Edge, Stability, 
             target
             for target in packages.targets[node]
             if ties[target].instability - own.instability >= MIN_STEP
+            and not is_part_of(target, node)
         ]
         if upward and len(upward) <= max(1, MAX_SHARE * own.efferent):
             found.extend((packages.edges[node, target], own, ties[target]) for target in upward)

@@ -215,3 +215,18 @@ def telling_words(
     gains = vector.data * difference_V[vector.indices]
     order = np.argsort(-gains, kind="stable")[:_SHOWN_WORDS]
     return [model.words.words[vector.indices[i]] for i in order if gains[i] > 0]
+
+
+def rank_places(structure: Structure, judged: Judged, path: str) -> list[tuple[str, float]]:
+    """Places for one file of the repository with their probabilities, the likeliest first.
+
+    A unit that was learned from is judged by the model that has not seen it.
+    """
+    unit = structure.layout.unit_of[path]
+    for row, sample in enumerate(judged.units):
+        if sample.unit == unit:
+            likelihoods = judged.units_NC[row]
+            order = np.argsort(-likelihoods, kind="stable").tolist()
+            return [(judged.model.places[index], float(likelihoods[index])) for index in order]
+    sample = judged.samples.units[unit]
+    return judged.model.rank(sample.words, sample.uses, sample.used_by)

@@ -22,6 +22,7 @@ from nested_ray.analyzers.architecture.placement.evidence import (
 )
 from nested_ray.analyzers.architecture.placement.words import WordSpace
 from nested_ray.errors import ConfigError
+from nested_ray.files import write_file, write_text
 
 FORMAT = 1
 ARRAYS_FILE, VOCABULARY_FILE = "placement.safetensors", "placement.json"
@@ -94,7 +95,6 @@ class PlacementModel:
     def save(self, folder: str | Path) -> None:
         """Write arrays as safetensors and words as JSON."""
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         arrays = {
             "idf_V": self.words.idf_V.astype(np.float32),
             "word_weights_VC": self.word_weights_VC.astype(np.float32),
@@ -106,10 +106,8 @@ class PlacementModel:
             arrays[f"{name}.evidence_F"] = weights.evidence_F.astype(np.float64)
             arrays[f"{name}.at_home_N"] = weights.margins.at_home_N.astype(np.float64)
             arrays[f"{name}.moved_N"] = weights.margins.moved_N.astype(np.float64)
-        save_file(
-            {key: np.ascontiguousarray(value) for key, value in arrays.items()},
-            folder / ARRAYS_FILE,
-        )
+        whole = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
+        write_file(folder / ARRAYS_FILE, lambda aside: save_file(whole, aside))
         values = {
             "format": FORMAT,
             "features": FEATURES,
@@ -117,8 +115,9 @@ class PlacementModel:
             "words": self.words.words,
             "units": list(self.place_of),
         }
-        text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
-        (folder / VOCABULARY_FILE).write_text(text, encoding="utf-8")
+        write_text(
+            folder / VOCABULARY_FILE, json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+        )
 
     @classmethod
     def load(cls, folder: str | Path) -> PlacementModel:
