@@ -14,6 +14,7 @@ from nested_ray.languages.bsl.locate import locate
 from nested_ray.languages.bsl.machine import Failure
 from nested_ray.languages.bsl.outline import outline
 from nested_ray.languages.bsl.parser import Reading, await_only_in_async, read
+from nested_ray.languages.bsl.queries import Query, find_queries
 from nested_ray.languages.bsl.spans import to_tokens
 from nested_ray.languages.bsl.symbols import symbol_table
 
@@ -77,6 +78,10 @@ class Bsl:
         """Methods, parameters, variables and labels, and the names that use them."""
         tokens = tokenize(text)
         return symbol_table(tokens, await_only_in_async(tokens.kinds))
+
+    def queries(self, text: str) -> tuple[Query, ...]:
+        """Query text inside the module's strings, with the tables, parameters and aliases it names."""
+        return find_queries(tokenize(text))
 
     def check_insert(self, prefix: str, text: str, suffix: str) -> bool:
         """Whether the module parses with the text between prefix and suffix."""
