@@ -65,17 +65,6 @@ QUERY_PARAMETER = _rule(
     "`УстановитьПараметр`/`SetParameter` first. Only queries are judged whose text stands in one "
     "literal and which do not leave the method.",
 )
-DUPLICATE_METHOD = _rule(
-    *("duplicate-method", Severity.ERROR, _BSL),
-    "Two methods of a module have the same name.",
-    "The module does not compile; names are equal whatever the case of their letters. Rename or "
-    "remove one of them.",
-)
-DUPLICATE_PARAMETER = _rule(
-    *("duplicate-parameter", Severity.ERROR, _BSL),
-    "Two parameters of a method have the same name.",
-    "The module does not compile. Rename one of them.",
-)
 REDEFINED_UNUSED = _rule(
     *("redefined-unused", Severity.WARNING, _PYTHON),
     "A definition is replaced before anything used it.",

@@ -56,7 +56,7 @@ def own_calls(
                 report, module, call.token, arguments.number, targets[0], module, method.name
             )
         elif report.place is not None and report.place.role == "form":
-            yield from _wrong_context(report, module, method, call, targets[0])
+            yield from _wrong_context(report, module, method, call, targets)
 
 
 def fits(target: Method, count: int) -> bool:
@@ -91,9 +91,12 @@ def wrong_arity(
 
 
 def _wrong_context(
-    report: Reporter, module: BslModule, method: Method, call: PlainCall, target: Method
+    report: Reporter, module: BslModule, method: Method, call: PlainCall, targets: list[Method]
 ) -> Iterator[Finding]:
     """A call from where the method is not compiled; without a directive a form's code is server code."""
+    target = targets[0]
+    if len(targets) > 1:
+        return  # one for each place it runs
     caller, callee = method.context or "server", target.context or "server"
     is_conditional = method.is_conditional or target.is_conditional or target.is_extension
     if is_conditional or method.is_extension or callee not in _CALLER_CANNOT.get(caller, ()):
@@ -149,25 +152,10 @@ def calls_to_check(
             yield OutgoingCall(owner, name, arguments.number, token, symbol)
 
 
-def method_findings(report: Reporter, module: BslModule) -> Iterator[Finding]:
-    """Methods that have a name twice, and those that nothing can call."""
-    for methods in module.methods_by_name.values():
-        for method in methods[1:]:
-            if method.is_conditional or methods[0].is_conditional or method.is_extension:
-                continue
-            yield report.finding(
-                rules.DUPLICATE_METHOD,
-                module.span(method.token),
-                f"The module has another method called `{methods[0].name}`",
-                related=(Location(report.path, module.span(methods[0].token), "the first one"),),
-                symbol=method.name,
-            )
-    if report.place is not None and report.place.kind == "CommonModule":
-        yield from _uncalled(report, module)
-
-
-def _uncalled(report: Reporter, module: BslModule) -> Iterator[Finding]:
+def uncalled_methods(report: Reporter, module: BslModule) -> Iterator[Finding]:
     """In a common module nothing but its own code and strings can name a method that is not exported."""
+    if report.place is None or report.place.kind != "CommonModule":
+        return
     for method in module.methods:
         name = module.words[method.token]
         if method.is_exported or method.is_extension or report.is_called(name):

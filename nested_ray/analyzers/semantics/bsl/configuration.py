@@ -39,9 +39,10 @@ class Configuration:
                 self._paths.setdefault(owner, []).append(path)
 
     @cached_property
-    def common_modules(self) -> frozenset[str]:
-        """Folded names."""
-        return frozenset(owner[0] for owner in self._paths if len(owner) == 1)
+    def common_modules(self) -> dict[str, str]:
+        """Folded name → as written."""
+        names = (place.name for place in self.places.values() if place.kind == "CommonModule")
+        return {name.lower(): name for name in names}
 
     @cached_property
     def application_variables(self) -> frozenset[str] | None:
@@ -115,10 +116,13 @@ class Configuration:
             if report.has_attributes and call.owner[0] not in proven:
                 return  # an attribute of this name may hide the module
             missing = next(iter(found))
+            methods = found[missing]
+            known = {name: methods[name][0].name for name in methods}
+            meant = report.meant(call.name, known, among=missing)
             yield report.finding(
                 rules.UNRESOLVED_METHOD,
                 span,
-                f"`{owner_name}` has no method `{name}`",
+                f"`{owner_name}` has no method `{name}`{meant}",
                 witness=f"{missing} defines {len(found[missing])} methods, none of this name",
                 symbol=call.method,
             )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from nested_ray.analyzers.findings import Finding, Location, Rule, Severity
 from nested_ray.analyzers.semantics.bsl.module import BslModule
@@ -13,6 +16,8 @@ from nested_ray.languages.base import Span
 from nested_ray.languages.bsl.builtins import names_of
 from nested_ray.repository.metadata_paths import MANAGERS, ModulePlace
 
+_MAX_SLIP = 2
+"""Edits between a name and the one that was meant."""
 # Modules whose plain names can be attributes, tabular sections and commands that no text declares.
 _WITH_ATTRIBUTES = {"form", "object", "recordset", "value"}
 
@@ -25,12 +30,13 @@ class Reporter:
     place: ModulePlace | None
     """None outside a configuration: an external module, a script."""
     module: BslModule
-    common_modules: Collection[str] = ()
-    """Folded names of the configuration's common modules."""
+    common_modules: Mapping[str, str] = field(default_factory=dict)
+    """The configuration's common modules: folded name → as written."""
     application_variables: frozenset[str] | None = None
     """Folded names that every module sees; None when they are not known."""
     called: set[str] = field(default_factory=set)
     """Folded names that some method of the module calls without a qualifier."""
+    _meant: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def has_attributes(self) -> bool:
@@ -52,6 +58,23 @@ class Reporter:
     def is_configuration_name(self, name: str) -> bool:
         """Whether a plain name can mean a part of the configuration."""
         return name in self.common_modules or name in MANAGERS
+
+    @cached_property
+    def callable_names(self) -> dict[str, str]:
+        """What a plain call can mean here: folded name → as written."""
+        own = {name: found[0].name for name, found in self.module.methods_by_name.items()}
+        return {name: name for name in self.platform_methods} | own
+
+    def meant(self, name: str, known: Mapping[str, str], *, among: str) -> str:
+        """The known name (folded → as written) that a slip would explain, as the end of a sentence.
+
+        `among` says what is known, so that one question is answered once.
+        """
+        if (among, name) not in self._meant:
+            limit = min(_MAX_SLIP, len(name) // 4)
+            found = process.extractOne(name, known.keys(), scorer=OSA.distance, score_cutoff=limit)
+            self._meant[among, name] = f"; `{known[found[0]]}` is near" if found else ""
+        return self._meant[among, name]
 
     def finding(
         self,

@@ -10,8 +10,8 @@ from nested_ray.analyzers.semantics import rules
 from nested_ray.analyzers.semantics.bsl.calls import (
     OutgoingCall,
     calls_to_check,
-    method_findings,
     own_calls,
+    uncalled_methods,
 )
 from nested_ray.analyzers.semantics.bsl.conditions import contradictions
 from nested_ray.analyzers.semantics.bsl.configuration import Configuration
@@ -86,7 +86,7 @@ class _Reading:
     def own_findings(self) -> Iterator[Finding]:
         """What the module alone proves; collects what others must be asked about."""
         report, module = self._report, self._module
-        yield from method_findings(report, module)
+        yield from uncalled_methods(report, module)
         yield from contradictions(report, module)
         for method, stretch, names in self._names:
             common = report.common_modules
@@ -128,10 +128,11 @@ def _unresolved(configuration: Configuration, path: str, unknown: list[_Unknown]
 
 def _no_such_method(report: Reporter, module: BslModule, call: PlainCall, symbol: str) -> Finding:
     name = module.spelling(call.token)
+    meant = report.meant(call.name, report.callable_names, among="methods")
     return report.finding(
         rules.UNRESOLVED_METHOD,
         module.span(call.token),
-        f"No procedure or function is called `{name}`",
+        f"No procedure or function is called `{name}`{meant}",
         confidence=0.95,
         witness="neither this module, nor a common module, nor the platform defines it",
         symbol=symbol,

@@ -10,6 +10,7 @@ from nested_ray.analyzers.semantics.bsl.module import BslModule, Method
 from nested_ray.analyzers.semantics.bsl.names import Names, parameter_names
 from nested_ray.analyzers.semantics.bsl.report import Reporter
 from nested_ray.languages.bsl.builtins import global_names
+from nested_ray.languages.bsl.keywords import Kind
 
 _EVENT_WORDS = set(
     "команда command элемент item отказ cancel стандартнаяобработка standardprocessing источник source "
@@ -23,13 +24,12 @@ def variable_findings(
 ) -> Iterator[Finding]:
     """Of one method; `names` are those of its body."""
     parameters = parameter_names(module, method)
-    yield from _repeated_parameters(report, module, method)
     if report.has_attributes:
         # A name that is written may be an attribute of the form or the object.
         local = names.declared.keys() - parameters
     else:
         local = (names.written.keys() | names.declared.keys()) - parameters
-        yield from _read_too_early(report, module, method, names, parameters)
+        yield from _without_value(report, module, method, names, parameters)
     if names.runs_text:
         return
     for name in sorted(local - names.read.keys() - names.loops.keys(), key=_in_order(names)):
@@ -63,20 +63,6 @@ def _unused(
     )
 
 
-def _repeated_parameters(report: Reporter, module: BslModule, method: Method) -> Iterator[Finding]:
-    seen: dict[str, int] = {}
-    for parameter in method.parameters:
-        first = seen.setdefault(module.words[parameter.token], parameter.token)
-        if first != parameter.token:
-            yield report.finding(
-                rules.DUPLICATE_PARAMETER,
-                module.span(parameter.token),
-                f"`{method.name}` has two parameters called `{parameter.name}`",
-                related=(Location(report.path, module.span(first), "the first one"),),
-                symbol=method.name,
-            )
-
-
 def _unused_parameters(
     report: Reporter, module: BslModule, method: Method, names: Names
 ) -> Iterator[Finding]:
@@ -84,7 +70,8 @@ def _unused_parameters(
     name = module.words[method.token]
     if method.is_extension or not report.is_called(name) or name in module.words_in_strings:
         return
-    if _is_shared_shape(report, module, method):
+    is_stub = not names.read and not names.calls
+    if is_stub or _is_shared_shape(report, module, method):
         return
     for parameter in method.parameters:
         folded = module.words[parameter.token]
@@ -114,23 +101,39 @@ def _shape(module: BslModule, method: Method) -> tuple[str, ...]:
     return tuple(module.words[parameter.token] for parameter in method.parameters)
 
 
-def _read_too_early(
+def _without_value(
     report: Reporter, module: BslModule, method: Method, names: Names, parameters: set[str]
 ) -> Iterator[Finding]:
+    """Names that are read and bound nowhere, or only further down: neither compiles."""
     if report.application_variables is None:
         return
     outer = parameters | module.module_variables | report.application_variables
     for name, token in names.read.items():
-        if name in outer or name in global_names():
-            continue
         bound = names.first_binding(name)
-        if bound is None or bound < token or report.is_configuration_name(name):
+        if name in outer or (bound is not None and bound < token):
             continue
-        yield report.finding(
-            rules.READ_BEFORE_ASSIGNMENT,
-            module.span(token),
-            f"`{module.spelling(token)}` is read before anything is assigned to it",
-            witness=f"`{method.name}` assigns it first on line {module.row(bound)}",
-            related=(Location(report.path, module.span(bound), "assigned first here"),),
-            symbol=method.name,
-        )
+        if name in global_names() or report.is_configuration_name(name):
+            continue
+        spelling, span = module.spelling(token), module.span(token)
+        if bound is None:
+            meant = report.meant(name, report.common_modules, among="modules")
+            if module.kinds[token + 1] == Kind.DOT and not meant:
+                continue  # may be a module of the configuration that an extension extends
+            yield report.finding(
+                rules.UNRESOLVED_NAME,
+                span,
+                f"Nothing is called `{spelling}` here{meant}",
+                confidence=0.9,
+                witness=f"neither `{method.name}`, its module, the configuration nor the platform "
+                "defines the name",
+                symbol=method.name,
+            )
+        else:
+            yield report.finding(
+                rules.READ_BEFORE_ASSIGNMENT,
+                span,
+                f"`{spelling}` is read before anything is assigned to it",
+                witness=f"`{method.name}` assigns it first on line {module.row(bound)}",
+                related=(Location(report.path, module.span(bound), "assigned first here"),),
+                symbol=method.name,
+            )

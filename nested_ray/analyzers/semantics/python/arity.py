@@ -24,6 +24,9 @@ from nested_ray.analyzers.semantics.python.signatures import (
 )
 from nested_ray.languages.base import Span
 
+_CHANGED_LATER = {"__defaults__", "__kwdefaults__", "__code__", "__call__", "__init__", "__new__"}
+"""Assigned behind a dot, they make another signature of one that is written."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -48,7 +51,7 @@ class Surroundings:
 def wrong_calls(path: str, module: PythonModule, around: Surroundings) -> Iterator[Finding]:
     """Calls that must raise TypeError, whatever the values are."""
     for call in module.calls:
-        if call.is_guarded:
+        if call.is_guarded or _CHANGED_LATER & module.stored_attributes:
             continue
         target = _target(path, module, call, around)
         reason = misfit(call.node, target.signature) if target else None

@@ -98,6 +98,8 @@ def _dataclass_construction(
         if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
             continue
         annotation = ast.unparse(statement.annotation)
+        if _is_variable(module, statement.annotation):
+            return None  # its value may be "ClassVar"
         if "ClassVar" in annotation:
             continue
         # `field(...)` may leave the field out, and KW_ONLY changes what follows.
@@ -108,6 +110,14 @@ def _dataclass_construction(
         positional.append(statement.target.id)
         num_required += statement.value is None
     return Signature(tuple(positional), 0, num_required), node
+
+
+def _is_variable(module: PythonModule, annotation: ast.expr) -> bool:
+    """Whether a plain name is bound by some function."""
+    name = getattr(annotation, "id", None)
+    return name is not None and any(
+        name in scope.bindings for scope in module.scopes.values() if scope.kind == "function"
+    )
 
 
 def enclosing_class(scope: Scope) -> ast.ClassDef | None:

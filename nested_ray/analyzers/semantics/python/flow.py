@@ -7,12 +7,47 @@ from collections.abc import Iterator, Sequence
 
 from nested_ray.analyzers.findings import Finding, Location, Severity
 from nested_ray.analyzers.semantics import rules
-from nested_ray.analyzers.semantics.python.module import Function, PythonModule
+from nested_ray.analyzers.semantics.python.module import Function, PythonModule, children_of
 from nested_ray.analyzers.semantics.python.signatures import decorators_of
 from nested_ray.languages.base import Span
 
+_BLOCK_FIELDS = frozenset(("body", "orelse", "finalbody", "handlers", "cases"))
 _NEVER_RETURN = {"exit", "_exit", "abort", "fail", "error", "skipTest", "skip", "xfail", "fatal"}
 _MAY_BE_NONE = ("None", "Optional", "Any", "object", "NoReturn", "Never", "Iterator", "Generator")
+
+
+class Blocks:
+    """Every statement of a file in an order in which the outer ones stand first; no recursion."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.statements: list[ast.stmt] = []
+        self.blocks: list[list[ast.stmt]] = []
+        self.left_loops: set[int] = set()
+        """Loops that a `break` of their own leaves."""
+        waiting: list[tuple[ast.AST, int]] = [(tree, 0)]
+        while waiting:
+            node, loop = waiting.pop()
+            if isinstance(node, ast.stmt):
+                self.statements.append(node)
+            if isinstance(node, ast.Break):
+                self.left_loops.add(loop)
+            waiting += self._parts(node, loop)
+
+    def _parts(self, node: ast.AST, loop: int) -> list[tuple[ast.AST, int]]:
+        found: list[tuple[ast.AST, int]] = []
+        for name in _BLOCK_FIELDS.intersection(node._fields):
+            children = getattr(node, name)
+            if not isinstance(children, list):
+                continue
+            if children and isinstance(children[0], ast.stmt):
+                self.blocks.append(children)
+            inner = loop
+            if isinstance(node, (ast.For, ast.AsyncFor, ast.While)) and name == "body":
+                inner = id(node)
+            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                inner = 0
+            found += [(child, inner) for child in children]
+        return found
 
 
 class Flow:
@@ -22,42 +57,16 @@ class Flow:
     all. Loose counts what is likely, so that a path is not reported that nobody can take.
     """
 
-    def __init__(self, module: PythonModule, *, strict: bool) -> None:
+    def __init__(self, blocks: Blocks, *, strict: bool) -> None:
         self._strict = strict
         self._ends: dict[int, bool] = {}
-        self._breaks: set[int] = set()
-        """Loops that a `break` of their own leaves."""
-        self.blocks: list[list[ast.stmt]] = []
-        self._visit(module.tree)
+        self._breaks = blocks.left_loops
+        for node in reversed(blocks.statements):  # from the innermost out
+            self._ends[id(node)] = self._ends_after(node)
 
     def ends(self, body: Sequence[ast.stmt]) -> bool:
         """Whether control never leaves a block at its bottom."""
         return any(self._ends.get(id(statement), False) for statement in body)
-
-    def _visit(self, tree: ast.AST) -> None:
-        """Statements in order of depth, then judged from the innermost out; no recursion."""
-        order: list[ast.AST] = []
-        waiting: list[tuple[ast.AST, int]] = [(tree, 0)]
-        while waiting:
-            node, loop = waiting.pop()
-            order.append(node)
-            if isinstance(node, ast.Break):
-                self._breaks.add(loop)
-            for name in ("body", "orelse", "finalbody", "handlers", "cases"):
-                children = getattr(node, name, None)
-                if not isinstance(children, list):
-                    continue
-                if children and isinstance(children[0], ast.stmt):
-                    self.blocks.append(children)
-                inner = loop
-                if isinstance(node, (ast.For, ast.AsyncFor, ast.While)) and name == "body":
-                    inner = id(node)
-                elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                    inner = 0
-                waiting.extend((child, inner) for child in children)
-        for node in reversed(order):
-            if isinstance(node, ast.stmt):
-                self._ends[id(node)] = self._ends_after(node)
 
     def _ends_after(self, node: ast.stmt) -> bool:
         if isinstance(node, (ast.Return, ast.Raise, ast.Continue, ast.Break)):
@@ -103,10 +112,17 @@ def _is_hopeless(node: ast.stmt) -> bool:
     return name in _NEVER_RETURN
 
 
-def unreachable(path: str, module: PythonModule) -> Iterator[Finding]:
+def flow_findings(path: str, module: PythonModule) -> Iterator[Finding]:
+    """Unreachable code and missing returns of one file."""
+    blocks = Blocks(module.tree)
+    yield from _unreachable(path, module, blocks)
+    yield from _missing_returns(path, module, Flow(blocks, strict=False))
+
+
+def _unreachable(path: str, module: PythonModule, blocks: Blocks) -> Iterator[Finding]:
     """The first statement of each block that control cannot reach."""
-    flow = Flow(module, strict=True)
-    for block in flow.blocks:
+    flow = Flow(blocks, strict=True)
+    for block in blocks.blocks:
         for index, statement in enumerate(block[:-1]):
             if not flow.ends([statement]):
                 continue
@@ -143,13 +159,12 @@ def _dead_code(path: str, module: PythonModule, last: ast.stmt, dead: list[ast.s
     )
 
 
-def missing_returns(path: str, module: PythonModule) -> Iterator[Finding]:
+def _missing_returns(path: str, module: PythonModule, flow: Flow) -> Iterator[Finding]:
     """Functions that return a value somewhere and can end without one."""
-    flow = Flow(module, strict=False)
     for node, _ in module.definitions:
         if isinstance(node, ast.ClassDef) or flow.ends(node.body) or not _is_implemented(node):
             continue
-        valued = _own_nodes(node)
+        valued = _returned_value(node)
         if valued is None:
             continue
         promised = ast.unparse(node.returns) if node.returns is not None else ""
@@ -174,7 +189,7 @@ def _is_implemented(node: Function) -> bool:
     return not skipped.intersection(decorators_of(node))
 
 
-def _own_nodes(function: Function) -> ast.Return | None:
+def _returned_value(function: Function) -> ast.Return | None:
     """The function's first return of a value; None when it has none or is a generator."""
     found: ast.Return | None = None
     waiting: list[ast.AST] = list(function.body)
@@ -187,7 +202,7 @@ def _own_nodes(function: Function) -> ast.Return | None:
         if isinstance(node, ast.Return) and not _is_none(node.value):
             if found is None or node.lineno < found.lineno:
                 found = node
-        waiting.extend(ast.iter_child_nodes(node))
+        waiting += children_of(node)
     return found
 
 

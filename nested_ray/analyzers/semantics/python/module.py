@@ -10,8 +10,9 @@ import re
 import warnings
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal, NamedTuple
 
 from nested_ray.analyzers.semantics.places import Places
@@ -47,10 +48,8 @@ class Call(NamedTuple):
     """Inside a block that expects an exception: a wrong call may be meant."""
 
 
-class _Visit(NamedTuple):
-    node: ast.AST
-    scope: Scope
-    is_guarded: bool
+_Visit = tuple[ast.AST, Scope, bool]
+"""A node, the scope it stands in, and whether it is guarded."""
 
 
 class PythonModule:
@@ -78,58 +77,118 @@ class PythonModule:
         self._walk()
 
     def _walk(self) -> None:
-        waiting = [_Visit(self.tree, self.scope, False)]
+        waiting: list[_Visit] = [(self.tree, self.scope, False)]
         while waiting:
             node, scope, is_guarded = waiting.pop()
-            _COLLECT.get(type(node), _nothing)(self, node, scope, is_guarded)
-            following = self._children(node, scope, is_guarded)
-            following.reverse()
-            waiting += following
+            kind = type(node)
+            collect = _COLLECT.get(kind)
+            if collect is not None:
+                collect(self, node, scope, is_guarded)
+            if kind in _SPECIAL:
+                following = self._children(node, scope, is_guarded)
+                following.reverse()
+                waiting += following
+            else:
+                waiting += [(child, scope, is_guarded) for child in reversed(children_of(node))]
 
     def _children(self, node: ast.AST, scope: Scope, is_guarded: bool) -> list[_Visit]:
+        """Of a node whose parts stand in other scopes or expect an exception."""
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
             return self._children_of_scope(node, scope, is_guarded)
+        if isinstance(node, ast.arg):
+            return []  # its annotation was visited outside
+        inner: set[int] = set()
         if isinstance(node, (ast.Try, ast.TryStar, ast.With, ast.AsyncWith)) and _expects(node):
-            body = [_Visit(child, scope, True) for child in node.body]
             inner = set(map(id, node.body))
-            rest = [c for c in ast.iter_child_nodes(node) if id(c) not in inner]
-            return body + [_Visit(child, scope, is_guarded) for child in rest]
-        return [_Visit(child, scope, is_guarded) for child in ast.iter_child_nodes(node)]
+        return [(child, scope, is_guarded or id(child) in inner) for child in children_of(node)]
 
     def _children_of_scope(self, node: ast.AST, scope: Scope, is_guarded: bool) -> list[_Visit]:
         kind = "class" if isinstance(node, ast.ClassDef) else "function"
         inner = self.scopes[node] = Scope(kind, node, scope)
         body = getattr(node, "body", [])
         own = set(map(id, body if isinstance(body, list) else [body]))
-        own.add(id(getattr(node, "args", None)))
+        arguments: ast.arguments | None = getattr(node, "args", None)
         visits: list[_Visit] = []
-        for child in ast.iter_child_nodes(node):
-            where = inner if id(child) in own else scope
+        for child in children_of(node):
+            is_inner = id(child) in own
             # A function's body runs later, outside the block that expects an exception.
-            guarded = is_guarded and not (where is inner and kind == "function")
-            visits.append(_Visit(child, where, guarded))
+            guarded = is_guarded and not (is_inner and kind == "function")
+            if arguments is not None and child is arguments:
+                # Parameters are bound inside; their defaults and annotations are computed outside.
+                visits += [(part, scope, is_guarded) for part in _outside(arguments)]
+                visits += [(argument, inner, guarded) for argument in _parameters(arguments)]
+            else:
+                visits.append((child, inner if is_inner else scope, guarded))
         return visits
 
-    @cached_property
-    def _extents(self) -> list[tuple[int, int, str]]:
-        """First and last row of every definition and its qualified name, in order."""
-        found: list[tuple[int, int, str]] = []
-        names: dict[Scope, str] = {self.scope: ""}
-        for node, scope in self.definitions:
-            outer = names.get(scope, "")
-            name = names[self.scopes[node]] = f"{outer}.{node.name}" if outer else node.name
-            found.append((node.lineno, node.end_lineno or node.lineno, name))
-        return sorted(found)
-
     def symbol_at(self, row: int) -> str:
-        """Qualified name of the innermost definition around a row."""
-        extents = self._extents
-        index = bisect_right(extents, (row, float("inf"), "")) - 1
-        # Definitions nest no deeper than CPython's hundred blocks; look no further back than needed.
-        for _, end, name in reversed(extents[max(0, index - 200) : index + 1]):
-            if end >= row:
-                return name
-        return ""
+        """Qualified name of the innermost definition around a row; empty at module level."""
+        return ".".join(reversed([extent.node.name for extent in self._around(row)]))
+
+    def is_local(self, name: str, row: int) -> bool:
+        """Whether a function around the row binds the name."""
+        return any(
+            name in self.scopes[extent.node].bindings
+            for extent in self._around(row)
+            if not isinstance(extent.node, ast.ClassDef)
+        )
+
+    def _around(self, row: int) -> Iterator[_Extent]:
+        """Definitions that hold a row, the innermost first."""
+        index = bisect_right(self._extents, row, key=lambda extent: extent.node.lineno) - 1
+        while index >= 0:
+            extent = self._extents[index]
+            if row <= (extent.node.end_lineno or extent.node.lineno):
+                yield extent
+            index = extent.outer
+
+    @cached_property
+    def _extents(self) -> list[_Extent]:
+        """Every definition in order, with the index of the one around it."""
+        found: list[_Extent] = []
+        open_: list[int] = []
+        for node, _ in sorted(self.definitions, key=lambda each: each[0].lineno):
+            while open_ and (found[open_[-1]].node.end_lineno or 0) < node.lineno:
+                open_.pop()
+            found.append(_Extent(node, open_[-1] if open_ else -1))
+            open_.append(len(found) - 1)
+        return found
+
+
+class _Extent(NamedTuple):
+    node: Definition
+    outer: int
+
+
+def children_of(node: ast.AST) -> list[ast.AST]:
+    """The parts of a node in order, without operators, contexts and constants."""
+    found: list[ast.AST] = []
+    for name in _fields(type(node)):
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            found += [each for each in value if isinstance(each, ast.AST)]
+        elif isinstance(value, ast.AST):
+            found.append(value)
+    return found
+
+
+@cache
+def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    """The fields of a kind of node that can hold parts with names, calls or statements in them."""
+    left_out = {"ctx", "op", "ops", "id", "attr", "arg", "name", "names", "kind", "type_comment"}
+    return tuple(name for name in kind._fields if name not in left_out)
+
+
+def _parameters(arguments: ast.arguments) -> list[ast.arg]:
+    found = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return found + [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
+
+
+def _outside(arguments: ast.arguments) -> list[ast.expr]:
+    """What is computed where the function is defined."""
+    annotations = [a.annotation for a in _parameters(arguments)]
+    values = [*arguments.defaults, *arguments.kw_defaults, *annotations]
+    return [value for value in values if value is not None]
 
 
 def _expects(node: ast.Try | ast.TryStar | ast.With | ast.AsyncWith) -> bool:
@@ -150,9 +209,6 @@ def _last_name(node: ast.expr) -> str:
     if isinstance(node, ast.Call):
         node = node.func
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-
-
-def _nothing(module: PythonModule, node: ast.AST, scope: Scope, is_guarded: bool) -> None: ...
 
 
 def _on_call(module: PythonModule, node: ast.Call, scope: Scope, is_guarded: bool) -> None:
@@ -222,3 +278,9 @@ _COLLECT = {
     ast.Assign: _on_statement,
     **dict.fromkeys((ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef), _on_definition),
 }
+_SPECIAL = frozenset(
+    (
+        *(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.arg),
+        *(ast.Try, ast.TryStar, ast.With, ast.AsyncWith),
+    )
+)

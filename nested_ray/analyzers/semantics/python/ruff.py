@@ -42,6 +42,11 @@ class FixVerdict:
 class RuffFailed(Exception):
     """Ruff gave no verdicts; the message says why."""
 
+    def __init__(self, message: str, *, may_be_one_file: bool = True) -> None:
+        super().__init__(message)
+        self.may_be_one_file = may_be_one_file
+        """Whether fewer files could go better."""
+
 
 def verdicts_of(
     texts: Mapping[str, str], codes: Sequence[str]
@@ -58,7 +63,8 @@ def verdicts_of(
             found = _run({path: texts[path] for path in paths}, codes)
         except RuffFailed as failure:
             logger.info("ruff failed", extra={"files": len(paths), "reason": str(failure)})
-            if len(paths) == 1 or num_runs + len(waiting) >= _MAX_RUNS:
+            is_last = len(paths) == 1 or num_runs + len(waiting) >= _MAX_RUNS
+            if is_last or not failure.may_be_one_file:
                 yield from ((path, failure) for path in paths)
             else:
                 middle = len(paths) // 2
@@ -79,14 +85,15 @@ def _run(texts: Mapping[str, str], codes: Sequence[str]) -> dict[str, list[Verdi
 def _write(root: Path, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Each text under a name that no path of the user's can disturb; (name, path) of all."""
     for number, (path, text) in enumerate(texts.items()):
-        folder = root / f"f{number}"
-        folder.mkdir()
         # `__init__.py` and stubs have rules of their own, other names mean nothing.
         name = PurePosixPath(path).name
-        name = name if name == "__init__.py" else "code" + (".pyi" * name.endswith(".pyi") or ".py")
+        file = root / (f"f{number}.pyi" if name.endswith(".pyi") else f"f{number}.py")
+        if name == "__init__.py":
+            file = root / f"f{number}" / name
+            file.parent.mkdir()
         # A lone surrogate becomes one `?`: columns are counted in characters.
-        (folder / name).write_bytes(text.encode("utf-8", "replace"))
-        yield str(folder / name), path
+        file.write_bytes(text.encode("utf-8", "replace"))
+        yield str(file), path
 
 
 def _output(root: Path, codes: Sequence[str], *, timeout_s: float) -> bytes:
@@ -102,9 +109,10 @@ def _output(root: Path, codes: Sequence[str], *, timeout_s: float) -> bytes:
             command, cwd=root, capture_output=True, timeout=timeout_s, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise RuffFailed(f"ruff did not end within {timeout_s:.0f} s") from error
+        reason = f"ruff did not end within {timeout_s:.0f} s"
+        raise RuffFailed(reason, may_be_one_file=False) from error
     except OSError as error:
-        raise RuffFailed(f"ruff did not start: {error}") from error
+        raise RuffFailed(f"ruff did not start: {error}", may_be_one_file=False) from error
     if done.returncode != 0:
         reason = done.stderr.decode("utf-8", "replace").strip()[-300:]
         raise RuffFailed(f"ruff ended with code {done.returncode}: {reason or 'no message'}")
@@ -126,7 +134,8 @@ def _parse(output: bytes, paths: Mapping[str, str]) -> dict[str, list[Verdict]]:
                 )
             )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise RuffFailed(f"ruff's output is not what was expected: {error!r}") from error
+        reason = f"ruff's output is not what was expected: {error!r}"
+        raise RuffFailed(reason, may_be_one_file=False) from error
     return found
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 
 from nested_ray.analyzers.findings import Finding
 from nested_ray.analyzers.semantics import rules
 from nested_ray.analyzers.semantics.python.arity import Surroundings, wrong_calls
-from nested_ray.analyzers.semantics.python.flow import missing_returns, unreachable
+from nested_ray.analyzers.semantics.python.flow import flow_findings
 from nested_ray.analyzers.semantics.python.logic import contradictions
 from nested_ray.analyzers.semantics.python.module import PythonModule
 from nested_ray.analyzers.semantics.python.ruff import RuffFailed, Verdict, verdicts_of
@@ -27,27 +27,31 @@ def python_findings(repository: Repository, paths: Collection[str]) -> Iterator[
     modules = _Modules(repository)
     texts = {path: repository.files[path].text for path in paths}
     verdicts = dict(verdicts_of({p: t for p, t in texts.items() if len(t) <= _MAX_CHARS}, CODES))
+    yield from _not_checked(verdicts)
     for path in paths:
         module = modules(path)
         if module is None:
             continue
         around = Surroundings(modules.links.get(path, {}), modules)
         yield from wrong_calls(path, module, around)
-        yield from unreachable(path, module)
-        yield from missing_returns(path, module)
+        yield from flow_findings(path, module)
         yield from contradictions(path, module)
-        yield from _ruff_findings(path, module, verdicts.get(path, []))
+        found = verdicts.get(path, [])
+        if isinstance(found, list) and all(each.code != "invalid-syntax" for each in found):
+            yield from findings_of(path, module, found)
 
 
-def _ruff_findings(
-    path: str, module: PythonModule, verdicts: list[Verdict] | RuffFailed
-) -> Iterator[Finding]:
-    if isinstance(verdicts, RuffFailed):
-        rule = rules.NOT_CHECKED
-        text = f"Names and formats were not checked in this file: {verdicts}"
-        yield Finding(rule.id, path, Span(0, 0), text, rule.severity, 1.0)
-    elif all(verdict.code != "invalid-syntax" for verdict in verdicts):
-        yield from findings_of(path, module, verdicts)
+def _not_checked(verdicts: Mapping[str, list[Verdict] | RuffFailed]) -> Iterator[Finding]:
+    """One note for every failure, however many files it costs."""
+    failed: dict[RuffFailed, list[str]] = {}
+    for path, failure in verdicts.items():
+        if isinstance(failure, RuffFailed):
+            failed.setdefault(failure, []).append(path)
+    rule = rules.NOT_CHECKED
+    for failure, paths in failed.items():
+        others = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        text = f"Names and formats were not checked in this file{others}: {failure}"
+        yield Finding(rule.id, paths[0], Span(0, 0), text, rule.severity, 1.0)
 
 
 class _Modules:

@@ -34,7 +34,7 @@ _CODES: dict[Rule, str] = {
     rules.EXCEPTION_MISUSE: "B016 B025 B029 B030 PLW0133 PLW0711 F901",
     rules.SPECIAL_METHOD: "PLE0100 PLE0101 PLE0302 PLE0303 PLE0305 PLE0307 PLE0308 PLE0309 PLE0241",
     rules.SUSPICIOUS_CALL: (
-        "B003 B005 PLE1310 PLE1142 PLE1507 PLE1519 PLW1501 RUF006 RUF016 RUF024 RUF026 PLE0643"
+        "B003 B005 PLE1142 PLE1507 PLE1519 PLW1501 RUF006 RUF016 RUF024 RUF026 PLE0643"
     ),
 }
 CODES: tuple[str, ...] = tuple(sorted(code for codes in _CODES.values() for code in codes.split()))
@@ -69,6 +69,8 @@ def findings_of(path: str, module: PythonModule, verdicts: list[Verdict]) -> Ite
         place = _Place(verdict, module, Span(*map(module.places.offset, *_columns(verdict))))
         if not _is_proof(rule, place):
             continue
+        if rule is rules.UNRESOLVED_NAME and module.is_local(place.source, verdict.start[0]):
+            rule = rules.READ_BEFORE_ASSIGNMENT
         yield Finding(
             rule=rule.id,
             path=path,
