@@ -9,7 +9,7 @@ from re import Pattern
 from typing import Literal, Protocol
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Span:
     """Half-open range of character offsets in a text."""
 
@@ -108,7 +108,7 @@ class TokenKind(Enum):
     """Characters that belong to no token."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Token:
     """One token; white space between tokens belongs to none, byte order marks and zero-width spaces included."""
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nested_ray.languages.python.compiler import FUTURE_ANNOTATIONS, compile_error
+from nested_ray.languages.python.limits import MAX_CHARS
 from nested_ray.languages.python.verdicts import Setting, Verdict, Verdicts
 
 _CLAUSES = r"(?!(?:else|elif|except|finally)\b)"
@@ -52,7 +53,7 @@ class _Blocks:
 
 def compiles_in_blocks(text: str) -> bool:
     """Whether the text compiles: the compiler's answer, at the price of the blocks not seen before."""
-    blocks = _behind_future(text)
+    blocks = _behind_future(text) if len(text) <= MAX_CHARS else None
     verdict = _read(blocks) if blocks else Verdict.SHARED
     if verdict is Verdict.SHARED:
         return compile_error(text) is None
@@ -61,7 +62,7 @@ def compiles_in_blocks(text: str) -> bool:
 
 def without_whole_blocks(text: str) -> str:
     """A shorter text that can be continued in the same ways: leading blocks that compile are left out."""
-    blocks = _behind_future(text)
+    blocks = _behind_future(text) if len(text) <= MAX_CHARS else None
     if blocks is None or blocks.setting.flags not in (0, FUTURE_ANNOTATIONS):
         return text
     tail = _last_blocks(blocks)

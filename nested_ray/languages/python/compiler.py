@@ -13,6 +13,8 @@ from operator import or_
 from types import CodeType
 
 from nested_ray.languages.base import Span, SyntaxIssue
+from nested_ray.languages.python.expected import expected
+from nested_ray.languages.python.limits import TooMuch, too_much
 
 # Of CPython's Include/cpython/compile.h; codeop uses it for the interactive prompt.
 _ALLOW_INCOMPLETE_INPUT = 0x4000
@@ -66,6 +68,8 @@ def _wants_more(error: Exception) -> bool:
 
 def _compile(text: str, flags: int) -> object:
     """Code or tree, or the error that came instead."""
+    if (refused := too_much(text)) is not None:
+        return refused
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes and the like are valid Python
         try:
@@ -78,17 +82,20 @@ def _compile(text: str, flags: int) -> object:
 def to_issue(text: str, error: Exception, *, shift: int = 0) -> SyntaxIssue:
     """The compiler's error as a sentence and a span of characters, moved right by `shift`."""
     span, message = _explain(text, error)
-    return SyntaxIssue(Span(span.start + shift, span.end + shift), message)
+    return SyntaxIssue(Span(span.start + shift, span.end + shift), message, expected(message))
 
 
 def _explain(text: str, error: Exception) -> tuple[Span, str]:
-    if "\0" in text and not (isinstance(error, SyntaxError) and error.lineno):
+    is_placed = isinstance(error, TooMuch) or (isinstance(error, SyntaxError) and error.lineno)
+    if "\0" in text and not is_placed:
         start = text.index("\0")
         return Span(start, start + 1), "source code cannot contain a NUL character"
     if isinstance(error, SyntaxError):
         return _syntax_error_span(text, error), error.msg or "invalid syntax"
     if isinstance(error, UnicodeEncodeError):
         return Span(error.start, error.end), "a lone surrogate is not a character"
+    if isinstance(error, TooMuch):
+        return error.span, str(error)
     if isinstance(error, (MemoryError, RecursionError)):
         return Span(0, len(text)), "nested too deeply for the Python compiler"
     return Span(0, len(text)), str(error) or type(error).__name__

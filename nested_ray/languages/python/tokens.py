@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass
 
 from nested_ray.languages.base import Span, Token, TokenKind
+from nested_ray.languages.python.limits import MAX_CHARS
 
 _NESTS_QUOTES = sys.version_info >= (3, 12)
 """Whether a replacement field may hold the quotes, comments and line ends of its literal (PEP 701)."""
@@ -80,8 +81,11 @@ _LITERAL_TEXTS = {
 
 
 def tokens(text: str) -> list[Token]:
-    """Every token of the text. What belongs to no token becomes ERROR tokens."""
-    return _Scanner(text).scan()
+    """Every token of the text. What belongs to no token becomes ERROR tokens, as what is over MAX_CHARS."""
+    if len(text) <= MAX_CHARS:
+        return _Scanner(text).scan()
+    rest = Span(MAX_CHARS, len(text))
+    return [*_Scanner(text[:MAX_CHARS]).scan(), Token(TokenKind.ERROR, rest)]
 
 
 @dataclass

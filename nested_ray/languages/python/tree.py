@@ -17,6 +17,7 @@ import tree_sitter_python
 from tree_sitter import Language, Node, Parser
 
 from nested_ray.languages.base import Span
+from nested_ray.languages.python.limits import MAX_CHARS
 
 GRAMMAR = Language(tree_sitter_python.language())
 
@@ -28,12 +29,13 @@ _MAX_KEPT_CHARS = 2_000_000
 
 
 class Tree:
-    """The tree of one text. `root` is None where the text is too tangled to be read in time."""
+    """The tree of one text. `root` is None where the text is too long or too tangled to be read in time."""
 
     def __init__(self, text: str) -> None:
+        text = text if len(text) <= MAX_CHARS else ""
         self.source = text.encode("utf-8", "surrogatepass")
         self.to_char = _byte_to_char(text, self.source)
-        self.root = _parse(self.source)
+        self.root = _parse(self.source) if text else None
 
     def text(self, start: int, end: int) -> str:
         """The text between two byte offsets."""
