@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 from rich.tree import Tree
 
 from nested_ray.cli.code_files import CodeFile
 from nested_ray.languages.base import Span
+from nested_ray.languages.bsl.queries import Query
 
 _MAX_NAMES = 40
 
@@ -59,14 +60,25 @@ def symbol_tree(code: CodeFile) -> Tree:
     return tree
 
 
-def query_tree(code: CodeFile, queries: list[Span]) -> Tree:
-    """The texts that are queries."""
+def query_tree(code: CodeFile, queries: Sequence[Query]) -> Tree:
+    """Queries with the tables they read and the parameters they need."""
     place = _Places(code.text)
-    tree = Tree(
-        Text(f"{code.path}: {len(queries)} quer{'y' if len(queries) == 1 else 'ies'}", "bold")
-    )
-    for span in queries:
-        tree.add(place.before(span, code.text[span.start : span.end]))
+    count = f"{len(queries)} quer{'y' if len(queries) == 1 else 'ies'}"
+    tree = Tree(Text(f"{code.path}: {count}", style="bold"))
+    for query in queries:
+        label = "part of a query" if query.is_part else "query"
+        branch = tree.add(
+            place.before(query.span, f"{label}, {query.text.count(chr(10)) + 1} lines")
+        )
+        for title, names in (
+            ("tables", [table.name for table in query.tables]),
+            ("creates", [name.name for name in query.created]),
+            ("parameters", [name.name for name in query.parameters]),
+        ):
+            if names:
+                branch.add(Text(_names(title, list(dict.fromkeys(names)))))
+        if query.issue:
+            branch.add(Text(f"broken: {query.issue.message}"))
     return tree
 
 

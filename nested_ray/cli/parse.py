@@ -10,6 +10,10 @@ import typer
 
 if TYPE_CHECKING:
     from nested_ray.cli.code_files import CodeFile
+    from nested_ray.languages.bsl.queries import Query
+
+_INSIDE_QUERIES = ("tokens", "offsets")
+"""Of a query, what only programs that colour or map it need."""
 
 
 class View(Enum):
@@ -18,6 +22,7 @@ class View(Enum):
     OUTLINE = "outline"
     TOKENS = "tokens"
     SYMBOLS = "symbols"
+    QUERIES = "queries"
 
 
 def parse(
@@ -27,7 +32,7 @@ def parse(
         typer.Option(
             "--as",
             help="outline: definitions and imports; tokens: every token with its place; symbols: "
-            "scopes, what they bind and who uses it.",
+            "scopes, what they bind and who uses it; queries: query texts inside strings (BSL).",
         ),
     ] = View.OUTLINE,
     language: Annotated[
@@ -63,12 +68,26 @@ def parse(
         raise typer.Exit(1)
 
 
+def queries_of(code: CodeFile) -> tuple[Query, ...]:
+    """Queries in the strings of a BSL module; a usage error for other languages, which have none."""
+    from nested_ray.languages.bsl import Bsl
+
+    if not isinstance(code.language, Bsl):
+        raise typer.BadParameter(f"{code.language.name} has no query language; queries are BSL's")
+    return code.language.queries(code.text)
+
+
 def _values(code: CodeFile, view: View) -> Any:
     """The view as JSON holds it."""
     if view is View.OUTLINE:
         return asdict(code.language.outline(code.text))
     if view is View.SYMBOLS:
         return asdict(code.language.symbols(code.text))
+    if view is View.QUERIES:
+        return [
+            {name: value for name, value in asdict(query).items() if name not in _INSIDE_QUERIES}
+            for query in queries_of(code)
+        ]
     return [
         {
             "kind": token.kind.value,
@@ -90,6 +109,8 @@ def _show(code: CodeFile, view: View) -> None:
         console.print(code_trees.outline_tree(code))
     elif view is View.SYMBOLS:
         console.print(code_trees.symbol_tree(code))
+    elif view is View.QUERIES:
+        console.print(code_trees.query_tree(code, queries_of(code)))
     else:
         for line in code_trees.token_lines(code):
             typer.echo(line)

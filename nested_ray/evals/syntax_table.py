@@ -68,11 +68,11 @@ def _speed_lines(report: SyntaxReport) -> list[str]:
             baseline = "tree-sitter's grammar is not installed here"
         else:
             baseline = f"tree-sitter parses {100 * report.speed.clean_share:.2f} % of the files without error"
-        lines.append(f"Speed in MB/s a core: {speeds}; {baseline}.")
+        lines.append(f"Speed in MB per second of processor time: {speeds}; {baseline}.")
     if report.insertion is not None:
         one = report.insertion
         lines.append(
-            f"A completion checked in place ({one.num_places} places of a {one.num_lines:,}-line module): "
+            f"A completion checked in place, processor time ({one.num_places} places of a {one.num_lines:,}-line module): "
             f"median {one.median_ms:.2f} ms, 95 % within {one.p95_ms:.2f} ms, at most {one.max_ms:.1f} ms, "
             f"the first {one.first_ms:.1f} ms; the whole module takes {one.whole_ms:.1f} ms."
         )

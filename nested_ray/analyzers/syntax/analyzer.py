@@ -11,17 +11,21 @@ from nested_ray.analyzers.syntax.recovery import further_issues
 from nested_ray.analyzers.syntax.repair import Repair, Scorer, repair
 from nested_ray.analyzers.syntax.rules import (
     CONFLICT_MARKER,
+    INVALID_QUERY,
     INVALID_TEXT,
     RULES,
     SUSPICIOUS_CHARACTER,
 )
 from nested_ray.languages import Language, get_language
 from nested_ray.languages.base import SyntaxIssue
+from nested_ray.languages.bsl import Bsl
 from nested_ray.repository.base import Repository
 
 MAX_REPAIRS_PER_FILE = 3
 """Further errors are reported without a fix: each search may take a second or two."""
 _MAX_EXPECTED = 12
+_MAX_QUERY_CHARS = 5_000_000
+"""In longer texts no queries are looked for."""
 
 
 class SyntaxAnalyzer:
@@ -56,6 +60,7 @@ class SyntaxAnalyzer:
         findings = [
             *(_conflict_finding(path, conflict) for conflict in conflicts),
             *(_suspicion_finding(path, suspicion) for suspicion in suspicions),
+            *_query_findings(language, path, text),
             *self._invalid_findings(language, path, text, issues, may_repair=not conflicts),
         ]
         return sorted(findings, key=lambda finding: finding.span.start)
@@ -107,6 +112,22 @@ def _other_repairs(repairs: list[Repair]) -> list[str]:
     if len(repairs) < 2:
         return []
     return [f"another repair: {repairs[1].description}"]
+
+
+def _query_findings(language: Language, path: str, text: str) -> Iterator[Finding]:
+    if not isinstance(language, Bsl) or len(text) > _MAX_QUERY_CHARS:
+        return
+    for query in language.queries(text):
+        if query.issue is not None:
+            yield Finding(
+                INVALID_QUERY.id,
+                path,
+                query.issue.span,
+                f"in a query: {query.issue.message}",
+                INVALID_QUERY.severity,
+                1.0,
+                witness="; ".join(_expectation(query.issue)),
+            )
 
 
 def _conflict_finding(path: str, conflict: Conflict) -> Finding:

@@ -28,4 +28,13 @@ SUSPICIOUS_CHARACTER = Rule(
     Severity.WARNING,
 )
 
-RULES = (INVALID_TEXT, CONFLICT_MARKER, SUSPICIOUS_CHARACTER)
+INVALID_QUERY = Rule(
+    "syntax/invalid-query",
+    "A string holds a query that the query language does not accept.",
+    "The module compiles, but the query fails when it is run. Only whole queries are judged; what the "
+    "program joins from pieces is not.",
+    Severity.ERROR,
+    languages=("bsl",),
+)
+
+RULES = (INVALID_TEXT, CONFLICT_MARKER, SUSPICIOUS_CHARACTER, INVALID_QUERY)

@@ -139,3 +139,17 @@ def test_parse_of_a_broken_file_shows_what_it_can_and_ends_with_1(folder: Path) 
     assert ended.exit_code == 1
     assert "procedure" in ended.stdout
     assert "broken.bsl:4:1:" in ended.stderr
+
+
+def test_queries_name_their_tables_and_parameters(tmp_path: Path) -> None:
+    file = tmp_path / "a.bsl"
+    query = "ВЫБРАТЬ Т.Ссылка ИЗ Справочник.Товары КАК Т ГДЕ Т.Код = &Код"
+    file.write_text(f'А = "{query}";\n', encoding="utf-8")
+    shown = run("parse", file, "--as", "queries").stdout
+    assert "1:5 query" in shown
+    assert "tables (1): Справочник.Товары" in shown
+    assert "parameters (1): Код" in shown
+    [found] = json.loads(run("parse", file, "--as", "queries", "--json").stdout)["queries"]
+    assert found["text"] == query
+    (tmp_path / "a.py").write_text("x = 1\n")
+    assert run("parse", tmp_path / "a.py", "--as", "queries").exit_code == 2

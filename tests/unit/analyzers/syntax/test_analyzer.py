@@ -133,3 +133,14 @@ def test_fixes_of_invisible_characters_leave_strings_alone() -> None:
     fix = findings("python", in_code)[0].fix
     assert fix and fix.apply(in_code) == "x = 1\n"
     assert findings("python", in_string)[0].fix is None
+
+
+def test_a_broken_query_is_found_in_its_string() -> None:
+    valid = (
+        'Запрос.Текст = "ВЫБРАТЬ\n\t|\tТовары.Ссылка\n\t|ИЗ\n\t|\tСправочник.Товары КАК Товары";\n'
+    )
+    broken = valid.replace("ИЗ", "ИЗ ИЗ")
+    assert findings("bsl", valid) == []
+    [found] = findings("bsl", broken)
+    assert found.rule == "syntax/invalid-query"
+    assert found.span.start == broken.index("ИЗ ИЗ") + 3
