@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from nested_ray.config.base import Settings
 from nested_ray.config.corpus import CorpusConfig
 from nested_ray.config.levels import LevelConfig
+from nested_ray.config.review_training import ReviewTrainingConfig
 
 
 class TokenizerConfig(Settings):
@@ -86,6 +87,7 @@ class TrainConfig(Settings):
     """From the smallest to the largest."""
     distill: DistillConfig = DistillConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    review: ReviewTrainingConfig = ReviewTrainingConfig()
     max_failures: int = Field(default=3, ge=0)
     """Restarts of one level's workers before that level is given up."""
 
@@ -94,6 +96,14 @@ class TrainConfig(Settings):
         names = [level.name for level in self.levels]
         if len(set(names)) < len(names):
             raise ValueError(f"level names must differ, found {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _reviewing_levels_exist(self) -> TrainConfig:
+        names = [level.name for level in self.levels]
+        for name in self.review.levels:
+            if name not in names:
+                raise ValueError(f"review.levels names {name!r}; the levels are {', '.join(names)}")
         return self
 
     @model_validator(mode="after")

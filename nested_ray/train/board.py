@@ -11,7 +11,9 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayError
+from ray.util.metrics import Gauge
 
+from nested_ray.observability import metrics
 from nested_ray.train.progress import LevelPlan, LevelProgress, ProgressBoard, WorkerProgress
 
 logger = logging.getLogger(__name__)
@@ -20,11 +22,45 @@ REPORT_EVERY_S = 1.0
 ANSWER_TIMEOUT_S = 10.0
 
 
+class TrainingGauges:
+    """A level's latest word, where Prometheus finds it at Ray's metrics port."""
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+        self._gauges = {
+            metric.name: Gauge(metric.name, description=metric.description, tag_keys=metric.tags)
+            for metric in metrics.ALL
+            if metric.kind == "gauge"
+        }
+
+    def show(self, level: LevelProgress) -> None:
+        tags = {"run": self._run, "level": level.level}
+        for metric, value in shown_values(level).items():
+            if value is not None:
+                self._gauges[metric.name].set(value, tags=tags)
+
+
+def shown_values(level: LevelProgress) -> dict[metrics.Metric, float | None]:
+    """What each gauge says of a level; None while that is not known."""
+    return {
+        metrics.TRAINING_PROGRESS: level.step / level.max_steps,
+        metrics.LOSS: level.loss,
+        metrics.ACCURACY: level.accuracy,
+        metrics.TOKENS_PER_SECOND: level.tokens_per_second,
+        metrics.TARGETS_PUBLISHED: level.targets_published,
+        metrics.TARGETS_USED: level.targets_used,
+        metrics.TARGETS_STALE: level.targets_stale,
+        metrics.TARGETS_LOST: level.targets_lost,
+        metrics.TRAINING_RESTARTS: level.num_restarts,
+    }
+
+
 class BoardActor:
     """Thin shell around ProgressBoard; async, so that waiting workers hold up nobody."""
 
-    def __init__(self, plans: list[LevelPlan]) -> None:
+    def __init__(self, plans: list[LevelPlan], run: str) -> None:
         self._board = ProgressBoard(plans)
+        self._gauges = TrainingGauges(run)
 
     async def wait_for_start(self, level: str, rank: int, timeout_s: float) -> list[str]:
         """Return when every level's workers are here; after the timeout, name who is missing."""
@@ -37,7 +73,9 @@ class BoardActor:
         return missing
 
     async def update(self, level: str, rank: int, progress: WorkerProgress) -> bool:
-        return self._board.update(level, rank, progress)
+        cancelled = self._board.update(level, rank, progress)
+        self._gauges.show(self._board.snapshot()[level])
+        return cancelled
 
     async def snapshot(self) -> dict[str, LevelProgress]:
         return self._board.snapshot()
@@ -46,10 +84,10 @@ class BoardActor:
         self._board.cancelled = True
 
 
-def start_board(name: str, namespace: str, plans: list[LevelPlan]) -> Any:
+def start_board(name: str, namespace: str, plans: list[LevelPlan], *, run: str) -> Any:
     """Start the named actor; it ends with its handle's job."""
     actor = ray.remote(num_cpus=0, max_restarts=-1)(BoardActor)
-    return actor.options(name=name, namespace=namespace).remote(plans)
+    return actor.options(name=name, namespace=namespace).remote(plans, run)
 
 
 class BoardClient:

@@ -27,13 +27,15 @@ class Counters:
 
 @dataclass
 class RecentLosses:
-    """Means over about the last 20 steps, in nats per token; None before the first."""
+    """Means over about the last 20 steps, losses in nats per token; None before the first."""
 
     ce: float | None = None
     kd: float | None = None
+    accuracy: float | None = None
 
     def add(self, result: StepResult) -> None:
         self.ce = _smoothed(self.ce, result.ce)
+        self.accuracy = _smoothed(self.accuracy, result.accuracy)
         if result.kd is not None:
             self.kd = _smoothed(self.kd, result.kd)
 

@@ -55,6 +55,8 @@ class LevelFit:
     targets_stale: int
     targets_lost: int
     targets_dropped: int
+    train_accuracy: float | None = None
+    """Share of tokens predicted right over about the last 20 steps."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def _shared_actors(config: TrainConfig, solo: bool) -> Iterator[_Actors]:
         LevelPlan(level.name, level.budget.num_workers, level.budget.max_steps)
         for level in config.levels
     ]
-    board, exchange = start_board(board_name, NAMESPACE, plans), None
+    board, exchange = start_board(board_name, NAMESPACE, plans, run=config.name), None
     if exchange_name is not None:
         exchange = start_exchange(exchange_name, NAMESPACE, config.distill.keep_records)
     try:
@@ -221,6 +223,7 @@ def _level_fit(run: LevelRun, run_dir: Path) -> LevelFit:
         tokens_seen=int(summary["tokens_seen"]),
         train_loss=summary["ce"],
         kd_loss=summary["kd"],
+        train_accuracy=summary["accuracy"],
         tokens_per_second=summary["tokens_seen"] / seconds,
         seconds=run.seconds,
         **{

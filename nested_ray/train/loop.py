@@ -26,6 +26,7 @@ from nested_ray.models.scratch import PRESETS
 from nested_ray.train.board import BoardClient
 from nested_ray.train.job import LevelJob
 from nested_ray.train.level import LevelTrainer
+from nested_ray.train.lr import current_lr
 from nested_ray.train.pairing import belongs_to_rank
 from nested_ray.train.progress import WorkerProgress
 
@@ -177,6 +178,8 @@ def measure(trainer: LevelTrainer, pace: Pace) -> WorkerProgress:
         seconds_per_step=pace.seconds_per_step,
         ce=trainer.recent.ce,
         kd=trainer.recent.kd,
+        accuracy=trainer.recent.accuracy,
+        lr=current_lr(trainer.optimizer),
         tokens_seen=counters.tokens_seen,
         targets_published=counters.targets_published,
         targets_used=counters.targets_used,
@@ -205,7 +208,7 @@ def summary(trainer: LevelTrainer) -> dict[str, Any]:
     if trainer.world_size > 1:
         totals = sum_over_ranks(totals, trainer.device)
         totals["train_seconds"] /= trainer.world_size
-    return {"step": trainer.step, "ce": trainer.recent.ce, "kd": trainer.recent.kd, **totals}
+    return {"step": trainer.step, **asdict(trainer.recent), **totals}
 
 
 def sum_over_ranks(totals: dict[str, float], device: torch.device) -> dict[str, float]:

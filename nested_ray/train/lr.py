@@ -46,3 +46,9 @@ def averaged_weights(optimizer: AdamWScheduleFree) -> Iterator[None]:
         yield
     finally:
         optimizer.train()
+
+
+def current_lr(optimizer: AdamWScheduleFree) -> float:
+    """The rate of the last update, warm-up included; 0 before the first."""
+    group = optimizer.param_groups[0]
+    return float(group.get("scheduled_lr", 0.0))

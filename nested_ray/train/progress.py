@@ -20,6 +20,10 @@ class WorkerProgress:
     """Smoothed cross-entropy, nats per token."""
     kd: float | None
     """Smoothed distillation term before its factor; None until a peer was heard."""
+    accuracy: float | None
+    """Smoothed share of tokens that were predicted right."""
+    lr: float
+    """Of the last update."""
     tokens_seen: int
     targets_published: int
     targets_used: int
@@ -42,6 +46,8 @@ class LevelProgress:
     loss: float | None = None
     """Smoothed cross-entropy, nats per token."""
     kd: float | None = None
+    accuracy: float | None = None
+    lr: float | None = None
     tokens_seen: int = 0
     targets_published: int = 0
     targets_used: int = 0
@@ -118,6 +124,8 @@ class ProgressBoard:
             tokens_per_second=sum(worker.tokens_per_second for worker in workers),
             loss=_mean([worker.ce for worker in workers]),
             kd=_mean([worker.kd for worker in workers]),
+            accuracy=_mean([worker.accuracy for worker in workers]),
+            lr=workers[0].lr,
             tokens_seen=sum(worker.tokens_seen for worker in workers),
             targets_published=sum(worker.targets_published for worker in workers),
             targets_used=sum(worker.targets_used for worker in workers),

@@ -21,8 +21,12 @@ from nested_ray.registry.records import NestVersion
 from nested_ray.train.assemble import assemble_nest, nest_draft
 from nested_ray.train.fit import FitReport, fit_levels
 from nested_ray.train.fit_report import fit_from_dict, fit_table, fit_to_dict, level_metrics
+from nested_ray.train.journal import Journal
 from nested_ray.train.prepare import Prepared, prepare
+from nested_ray.train.progress import ProgressSnapshot
 from nested_ray.train.reporter import Reporter
+from nested_ray.train.review import learn_reviews
+from nested_ray.train.run_report import write_report
 from nested_ray.train.rundir import RunDir, open_run
 
 FIT_FILE = "fit.json"
@@ -83,7 +87,13 @@ def train_levels(
     if kept.exists():
         return fit_from_dict(json.loads(kept.read_text(encoding="utf-8")))
     names = [level.name for level in config.levels]
-    with reporter.stage(f"training {', '.join(names)} {'solo' if solo else 'together'}"):
+    title = f"training {', '.join(names)} {'solo' if solo else 'together'}"
+    with Journal(run_dir.path) as journal, reporter.stage(title):
+
+        def watch(snapshot: ProgressSnapshot) -> None:
+            journal.note(snapshot)
+            reporter.levels(snapshot)
+
         fit = fit_levels(
             config,
             datasets={name: prepared.datasets.root / "levels" / name / "train" for name in names},
@@ -93,31 +103,36 @@ def train_levels(
             always_ids=prepared.tokenizer.decision_ids,
             run_dir=run_dir.path,
             solo=solo,
-            on_progress=reporter.levels,
+            on_progress=watch,
         )
     write_json(kept, fit_to_dict(fit))
+    page = write_report(run_dir.path, config, fit)
     reporter.show(fit_table(fit))
+    reporter.note(f"curves: {page}")
     return fit
 
 
 def build_nest(
     config: TrainConfig, prepared: Prepared, fit: FitReport, run_dir: RunDir, reporter: Reporter
 ) -> tuple[Path, EvalReport]:
-    """The nest directory with its mixing weights, thresholds and report."""
+    """The nest directory with its mixing weights, thresholds, classifiers and report."""
 
     def make(aside: Path) -> None:
         models = {name: level.model_dir for name, level in fit.levels.items()}
         assemble_nest(config, prepared, models, aside)
-        evaluate(
-            aside,
-            heldout(config, prepared, "validation"),
-            heldout(config, prepared, "test"),
-            config.evaluation,
-            advance,
-        )
+        with reporter.stage("evaluating on held-out code") as advance:
+            evaluate(
+                aside,
+                heldout(config, prepared, "validation"),
+                heldout(config, prepared, "test"),
+                config.evaluation,
+                advance,
+            )
+        if config.review.enabled:
+            with reporter.stage("learning to review") as advance:
+                learn_reviews(config, prepared.corpus, aside, advance)
 
-    with reporter.stage("evaluating on held-out code") as advance:
-        nest_dir = run_dir.stage("nest", make)
+    nest_dir = run_dir.stage("nest", make)
     report = EvalReport.from_dict(json.loads((nest_dir / REPORT_FILE).read_text(encoding="utf-8")))
     reporter.show(render(report))
     return nest_dir, report

@@ -21,6 +21,7 @@ from nested_ray.files import sync, write_json
 CHANGEABLE: Any = {
     "max_failures": True,
     "evaluation": True,
+    "review": True,
     "levels": {
         "__all__": {"budget": {"num_workers", "use_gpu", "checkpoint_every_steps", "max_steps"}}
     },

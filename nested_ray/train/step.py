@@ -32,6 +32,8 @@ class BatchResult:
     ce: float
     kd: float | None
     """None when no teacher had anything to say."""
+    accuracy: float
+    """Share of the tokens whose likeliest id is the gold one."""
     num_tokens: int
 
 
@@ -42,6 +44,7 @@ class StepResult:
     ce: float
     kd: float | None
     """Over the batches that a teacher spoke about; None when there were none."""
+    accuracy: float
     grad_norm: float
     num_tokens: int
 
@@ -51,6 +54,7 @@ class StepResult:
         return cls(
             ce=fmean(batch.ce for batch in batches),
             kd=fmean(taught) if taught else None,
+            accuracy=fmean(batch.accuracy for batch in batches),
             grad_norm=grad_norm,
             num_tokens=sum(batch.num_tokens for batch in batches),
         )
@@ -77,9 +81,15 @@ def learn_batch(
     result = BatchResult(
         ce=losses.ce.item(),
         kd=losses.kd.item() if teachers else None,
+        accuracy=accuracy_of(logits_NV.detach(), batch.gold_ids_N),
         num_tokens=len(batch.gold_ids_N),
     )
     return result, logits_NV.detach()
+
+
+def accuracy_of(logits_NV: Tensor, gold_ids_N: Tensor) -> float:
+    """Share of the tokens whose likeliest id is the gold one."""
+    return (logits_NV.argmax(-1) == gold_ids_N).double().mean().item()
 
 
 def update(model: nn.Module, optimizer: torch.optim.Optimizer, max_grad_norm: float) -> float:

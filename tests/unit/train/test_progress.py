@@ -4,6 +4,8 @@ import dataclasses
 
 import pytest
 
+from nested_ray.observability import metrics
+from nested_ray.train.board import shown_values
 from nested_ray.train.progress import LevelPlan, ProgressBoard, WorkerProgress
 
 SPOKEN = WorkerProgress(
@@ -12,6 +14,8 @@ SPOKEN = WorkerProgress(
     seconds_per_step=0.5,
     ce=4.0,
     kd=None,
+    accuracy=0.25,
+    lr=0.004,
     tokens_seen=1000,
     targets_published=3,
     targets_used=2,
@@ -83,3 +87,13 @@ def test_workers_learn_that_they_should_stop():
     assert b.update("syntax", 0, SPOKEN) is False
     b.cancelled = True
     assert b.update("syntax", 0, SPOKEN) is True
+
+
+def test_every_gauge_that_is_defined_is_shown():
+    b = board()
+    b.update("semantics", 0, SPOKEN)
+    shown = shown_values(b.snapshot()["semantics"])
+    assert set(shown) == {metric for metric in metrics.ALL if metric.kind == "gauge"}
+    assert shown[metrics.TRAINING_PROGRESS] == 10 / 30
+    assert shown[metrics.ACCURACY] == 0.25
+    assert shown[metrics.LOSS] == 4.0
