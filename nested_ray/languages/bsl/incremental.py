@@ -28,6 +28,7 @@ _METHOD_END = re.compile(
 _DELETED = re.compile(r"#[ \t]*+(?:удаление|delete)", re.IGNORECASE)
 _TAILS = (Kind.END_PROCEDURE, Kind.END_FUNCTION)
 _NOT_KEYWORD_AFTER = (Kind.DOT, Kind.AMPERSAND, Kind.TILDE)
+_MAX_CONDITION_LINES = 100  # of `#Если` that are open between two pieces
 _MAX_REMEMBERED_CHARS = 4_000_000
 
 Value = TypeVar("Value")
@@ -82,7 +83,7 @@ class _Piece:
     reading: Reading
     after: Point
     names: Names
-    ends_method: bool
+    can_be_followed: bool
     """Whether its last token ends a method, so that nothing later looks back into it."""
 
 
@@ -115,7 +116,7 @@ class Incremental:
     def _verdict(self, texts: tuple[str, ...]) -> Verdict:
         point, names, piece = start_point(), Names(), None
         for text in texts:
-            if piece is not None and not piece.ends_method:
+            if piece is not None and not piece.can_be_followed:
                 return Verdict.UNKNOWN
             piece = self._read(text, point)
             if not piece.reading.is_certain and not piece.reading.is_hopeless:
@@ -137,7 +138,7 @@ class Incremental:
         point, names = start_point(), Names()
         for whole in pieces.whole:
             piece = self._read(whole, point)
-            if not piece.reading.is_certain or not piece.ends_method:
+            if not piece.reading.is_certain or not piece.can_be_followed:
                 return None
             if piece.reading.failure is not None or names.absorb(piece.names):
                 return tokenize(""), Reading(Failure(-1), None)
@@ -158,7 +159,9 @@ class Incremental:
         if piece is None:
             tokens, names = tokenize(text), Names()
             reading, after = read_on(point, tokens, names)
-            piece = _Piece(reading, after, names, _ends_method(tokens.kinds))
+            is_simple = sum(len(one.lines) for one in after.conditions) <= _MAX_CONDITION_LINES
+            can_be_followed = is_simple and _ends_method(tokens.kinds)
+            piece = _Piece(reading, after, names, can_be_followed)
             self._pieces.keep(piece, text, point)
         return piece
 

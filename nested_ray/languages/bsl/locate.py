@@ -39,6 +39,7 @@ _STATEMENT_FOLLOWS = frozenset(
         Kind.DIRECTIVE,
     )
 )
+_STATEMENT_BOUNDS = _STATEMENT_FOLLOWS | _CLOSERS
 # A block that lost its balance comes to light at one of these.
 _TELL_OF_BLOCKS = frozenset(
     (
@@ -205,7 +206,7 @@ def _quoted(view: _View, index: int) -> str:
 def _statement_start(view: _View, index: int) -> int:
     """Index of the first token of the statement that the token is in."""
     start = index
-    while start > 0 and view.kind(start - 1) not in _STATEMENT_FOLLOWS | _CLOSERS:
+    while start > 0 and view.kind(start - 1) not in _STATEMENT_BOUNDS:
         start -= 1
         if view.kind(start) in _HEADS and view.is_word_here(start):
             return min(index, _after_heading(view, start))
@@ -271,14 +272,6 @@ def _extra_bracket(view: _View, failure: Failure) -> Failure | None:
     return replace(failure, place=opened, message=message, expected=expected)
 
 
-_OPENED_BY = {
-    Line.END_REGION: (Line.REGION,),
-    Line.END_IF: (Line.IF,),
-    Line.ELSE: (Line.IF,),
-    Line.ELSIF: (Line.IF,),
-}
-
-
 def _unbalanced_directive(view: _View, failure: Failure) -> Failure:
     """A preprocessor line too many or too few: where its like would have stood."""
     lines = [
@@ -311,18 +304,18 @@ _OPENER_NAMES = {Line.END_REGION: "`#Область`/`#Region`", Line.END_IF: "`
 
 def _unclosed_directive(view: _View, lines: list[tuple[int, Line]]) -> int | None:
     """The second of two equal lines, or the next beginning after the one that is not closed."""
-    open_lines: list[tuple[int, Line]] = []
+    open_lines: dict[Line, list[int]] = {Line.IF: [], Line.REGION: []}
     for index, line in lines:
-        if line in (Line.IF, Line.REGION):
-            open_lines.append((index, line))
-        elif line in (Line.END_IF, Line.END_REGION) and open_lines:
-            wanted = _OPENED_BY[line][0]
-            matching = [one for one in open_lines if one[1] is wanted]
+        if line in open_lines:
+            open_lines[line].append(index)
+        elif line in (Line.END_IF, Line.END_REGION):
+            matching = open_lines[Line.IF if line is Line.END_IF else Line.REGION]
             if matching:
-                open_lines.remove(matching[-1])
-    if not open_lines:
+                matching.pop()
+    still_open = [(indices[-1], line) for line, indices in open_lines.items() if indices]
+    if not still_open:
         return None
-    opened, kind = open_lines[-1]
+    opened, kind = max(still_open, key=lambda one: one[0])
     spellings = view.tokens.spellings
     for near in (opened - 1, opened + 1):
         if view.kind(near) is Kind.DIRECTIVE and spellings[near] == spellings[opened]:

@@ -35,10 +35,6 @@ class Condition:
     exits: tuple[Config, ...]
     lines: tuple[str, ...]
 
-    @property
-    def has_else(self) -> bool:
-        return parse_directive(self.lines[-1]).line is Line.ELSE
-
 
 @dataclass(frozen=True)
 class Point:
@@ -120,24 +116,47 @@ _CLOSER_NAMES = {Line.IF: "`#КонецЕсли`/`#EndIf`", Line.REGION: "`#Ко
 
 
 @dataclass
+class _Open:
+    """A condition that is being read."""
+
+    entries: list[Config]
+    exits: dict[Config, None]
+    lines: list[str]
+
+    @property
+    def has_else(self) -> bool:
+        return parse_directive(self.lines[-1]).line is Line.ELSE
+
+
+@dataclass
 class _Walk:
     """The reading of one text so far."""
 
     ways: list[Config]
-    conditions: list[Condition]
+    conditions: list[_Open]
     num_regions: int
     is_single: bool
 
+    @classmethod
+    def start(cls, point: Point) -> _Walk:
+        conditions = [
+            _Open(list(one.entries), dict.fromkeys(one.exits), list(one.lines))
+            for one in point.conditions
+        ]
+        return cls(list(point.ways), conditions, point.num_regions, point.is_single)
+
     def point(self) -> Point:
-        return Point(
-            tuple(self.ways), tuple(self.conditions), self.num_regions, is_single=self.is_single
+        conditions = tuple(
+            Condition(tuple(one.entries), tuple(one.exits), tuple(one.lines))
+            for one in self.conditions
         )
+        return Point(tuple(self.ways), conditions, self.num_regions, is_single=self.is_single)
 
 
 def _read_all_ways(
     point: Point, kinds: list[Kind], directives: dict[int, str]
 ) -> tuple[Reading, Point]:
-    walk = _Walk(list(point.ways), list(point.conditions), point.num_regions, point.is_single)
+    walk = _Walk.start(point)
     start = 0
     for index, spelling in [*directives.items(), (len(kinds), "")]:
         walk.ways, failure = _advance_all(walk.ways, kinds, start, index)
@@ -164,7 +183,7 @@ def _follow(walk: _Walk, index: int, spelling: str) -> Failure | None:
         if walk.num_regions < 0:
             return Failure(index, message="`#КонецОбласти` without `#Область`")
     elif line is Line.IF:
-        walk.conditions.append(Condition(tuple(walk.ways), (), (spelling,)))
+        walk.conditions.append(_Open(walk.ways, {}, [spelling]))
     elif line in (Line.ELSIF, Line.ELSE, Line.END_IF):
         return _follow_branch(walk, index, line, spelling)
     return None
@@ -174,15 +193,16 @@ def _follow_branch(walk: _Walk, index: int, line: Line, spelling: str) -> Failur
     has_open = bool(walk.conditions)
     if not has_open or (line is not Line.END_IF and walk.conditions[-1].has_else):
         return Failure(index, message="no `#Если` is open for this line")
-    condition = walk.conditions.pop()
-    exits = (*condition.exits, *walk.ways)
+    condition = walk.conditions[-1]
+    condition.exits.update(dict.fromkeys(walk.ways))
     if line is not Line.END_IF:
-        walk.conditions.append(Condition(condition.entries, exits, (*condition.lines, spelling)))
-        walk.ways = list(condition.entries)
+        condition.lines.append(spelling)
+        walk.ways = condition.entries
         return None
-    skipped = () if condition.has_else else condition.entries
-    walk.ways = list(dict.fromkeys((*exits, *skipped)))
+    skipped = [] if condition.has_else else condition.entries
+    walk.ways = list(dict.fromkeys((*condition.exits, *skipped)))
     walk.is_single &= len(walk.ways) == 1
+    walk.conditions.pop()
     too_many = len(walk.ways) > _MAX_WAYS
     return Failure(index, message="too many ways through") if too_many else None
 
@@ -213,7 +233,7 @@ def _advance_all(
     return list(dict.fromkeys(reached)), failure
 
 
-def _is_reached(conditions: list[Condition]) -> bool:
+def _is_reached(conditions: list[_Open]) -> bool:
     """Whether some environment reads the innermost open branch."""
     if not conditions:
         return True
@@ -300,19 +320,22 @@ def _active_tokens(
 ) -> list[int]:
     active: list[int] = []
     switches: list[_Switch] = []
-    start = 0
+    num_off = start = 0
     for index, directive in [*directives.items(), (len(kinds), Directive(Line.OTHER))]:
-        if all(switch.is_on for switch in switches):
+        if num_off == 0:
             active.extend(range(start, index))
         start = index + 1
         if directive.line is Line.IF:
             switches.append(_Switch(_holds(directive, symbols)))
+            num_off += not switches[-1].is_on
         elif directive.line in (Line.ELSIF, Line.ELSE) and switches:
             switch = switches[-1]
+            num_off -= not switch.is_on
             switch.was_on |= switch.is_on
             switch.is_on = _holds(directive, symbols) and not switch.was_on
+            num_off += not switch.is_on
         elif directive.line is Line.END_IF and switches:
-            switches.pop()
+            num_off -= not switches.pop().is_on
     return active
 
 

@@ -45,8 +45,6 @@ class _Bound:
     def add(self, definition: Definition) -> bool:
         """Bind a name; whether it clashes with one that is bound already."""
         name, branch, mark = definition
-        if len(branch) > _MAX_BRANCH:
-            return False
         self.definitions.append(definition)
         branches = self._branches.setdefault((name, mark), set())
         around = self._around.setdefault((name, mark), set())
@@ -90,7 +88,8 @@ class _Scan:
     tokens: Tokens
     kinds: list[Kind]
     names: Names
-    branch: Branch
+    path: list[int]
+    """The branch, as a stack: deep nesting must not cost a copy a line."""
     num_conditions: int
     variables: _Bound | None = None
     """Parameters and declared variables of the method being read; None outside of methods."""
@@ -100,7 +99,9 @@ class _Scan:
         return self.kinds[index] if 0 <= index < len(self.kinds) else Kind.END
 
     def bind(self, bound: _Bound, index: int, mark: tuple[str, ...] = ()) -> bool:
-        return bound.add((self.tokens.spellings[index].lower(), self.branch, mark))
+        if len(self.path) > _MAX_BRANCH:
+            return False
+        return bound.add((self.tokens.spellings[index].lower(), tuple(self.path), mark))
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def scan_rules(
     tokens: Tokens, kinds: list[Kind], names: Names, branch: Branch, num_conditions: int
 ) -> RuleReading:
     """Hold tokens that the grammar accepts to the rules; `names` are those bound before, and grow."""
-    scan = _Scan(tokens, kinds, names, branch, num_conditions)
+    scan = _Scan(tokens, kinds, names, list(branch), num_conditions)
     for index in [index for index, kind in enumerate(kinds) if kind in _OF_INTEREST]:
         if kinds[index] is Kind.DIRECTIVE:
             _read_directive(scan, index)
@@ -125,21 +126,21 @@ def scan_rules(
             continue
         failure = _read_token(scan, index)
         if failure is not None:
-            return RuleReading(failure, None, scan.branch, scan.num_conditions)
+            return RuleReading(failure, None, tuple(scan.path), scan.num_conditions)
     jump = scan.labels.missing(tokens)
     lost = None if jump is None else _lost_jump(len(kinds), jump)
-    return RuleReading(None, lost, scan.branch, scan.num_conditions)
+    return RuleReading(None, lost, tuple(scan.path), scan.num_conditions)
 
 
 def _read_directive(scan: _Scan, index: int) -> None:
     line = parse_directive(scan.tokens.spellings[index]).line
     if line is Line.IF:
         scan.num_conditions += 1
-        scan.branch = (*scan.branch, scan.num_conditions, 0)
+        scan.path += (scan.num_conditions, 0)
     elif line in (Line.ELSIF, Line.ELSE):
-        scan.branch = (*scan.branch[:-1], scan.branch[-1] + 1)
+        scan.path[-1] += 1
     elif line is Line.END_IF:
-        scan.branch = scan.branch[:-2]
+        del scan.path[-2:]
 
 
 def _read_token(scan: _Scan, index: int) -> Failure | None:
