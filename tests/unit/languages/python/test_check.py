@@ -32,6 +32,27 @@ def test_error_is_a_span_of_characters(text: str, span: Span, message: str) -> N
     assert issue and (issue.span.start, issue.message) == (span.start, message)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("if x\n  y", (":",)),
+        ("x = (1", (")",)),
+        ("x = (1]", (")",)),
+        ("f(a b)", (",",)),
+        ("if x = 1: pass", ("==", ":=")),
+        ("try:\n  pass\n", ("except", "finally")),
+        ("x = 1 if 2", ("else",)),
+        ("def f():\nx", ("indented block",)),
+        ("for x y", ()),
+    ],
+)
+def test_what_could_stand_there_is_told_where_the_compiler_says_it(
+    text: str, expected: tuple[str, ...]
+) -> None:
+    issue = PYTHON.check(text)
+    assert issue and issue.expected == expected
+
+
 def test_warnings_are_no_errors() -> None:
     assert PYTHON.check("x = '\\d' is 1\n") is None
 
