@@ -1,4 +1,4 @@
-"""A text of some language → its validity, definitions and references."""
+"""A text of some language → its validity, tokens, symbols and outline."""
 
 from nested_ray.languages.base import (
     Definition,
@@ -6,8 +6,14 @@ from nested_ray.languages.base import (
     Language,
     Outline,
     Reference,
+    Scope,
     Span,
+    Symbol,
+    SymbolTable,
     SyntaxIssue,
+    Token,
+    TokenKind,
+    Use,
     Validity,
 )
 from nested_ray.languages.registry import LANGUAGES, get_language, guess_language, language_of
@@ -19,8 +25,14 @@ __all__ = [
     "Language",
     "Outline",
     "Reference",
+    "Scope",
     "Span",
+    "Symbol",
+    "SymbolTable",
     "SyntaxIssue",
+    "Token",
+    "TokenKind",
+    "Use",
     "Validity",
     "get_language",
     "guess_language",
