@@ -9,7 +9,7 @@ from typing import NamedTuple
 from nested_ray.analyzers.findings import Finding, Location
 from nested_ray.analyzers.semantics import rules
 from nested_ray.analyzers.semantics.bsl.module import Arguments, BslModule, Method, any_of, one
-from nested_ray.analyzers.semantics.bsl.names import Names, PlainCall, parameter_names
+from nested_ray.analyzers.semantics.bsl.names import Names, PlainCall
 from nested_ray.analyzers.semantics.bsl.report import Reporter
 from nested_ray.languages.bsl.keywords import Kind
 from nested_ray.repository.metadata_paths import MANAGERS
@@ -143,7 +143,7 @@ def calls_to_check(
     """What a method or the module's own statements call in other modules."""
     hidden = set(module.module_variables)
     if method is not None:
-        hidden |= parameter_names(module, method)
+        hidden.update(module.shape(method))
     hidden.update(names.written, names.declared, names.loops)
     for owner, name, token in outgoing_calls(module, *stretch, hidden, common):
         arguments: Arguments | None = module.arguments.get(token + 1)

@@ -28,6 +28,7 @@ class Configuration:
         self._repository = repository
         self._methods: dict[str, Methods | None] = {}
         self._paths: dict[tuple[str, ...], list[str]] = {}
+        self._judged: dict[tuple[str, ...], dict[str, Methods]] = {}
         self.places: dict[str, ModulePlace] = {}
         for path, file in repository.files.items():
             place = module_place(path) if file.language == "bsl" else None
@@ -95,6 +96,11 @@ class Configuration:
 
         A configuration and its extensions may each have one.
         """
+        if owner not in self._judged:
+            self._judged[owner] = self._judge(owner)
+        return self._judged[owner]
+
+    def _judge(self, owner: tuple[str, ...]) -> dict[str, Methods]:
         found: dict[str, Methods] = {}
         for path in self._paths.get(owner, ()):
             methods = self.methods(path)

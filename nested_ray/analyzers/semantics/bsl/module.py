@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -173,6 +174,15 @@ class BslModule:
         for method in self.methods:
             found.setdefault(self.words[method.token], []).append(method)
         return found
+
+    def shape(self, method: Method) -> tuple[str, ...]:
+        """Folded names of a method's parameters."""
+        return tuple(self.words[parameter.token] for parameter in method.parameters)
+
+    @cached_property
+    def num_of_shape(self) -> Counter[tuple[str, ...]]:
+        """How many methods have the same names of parameters."""
+        return Counter(map(self.shape, self.methods))
 
     @cached_property
     def words_in_strings(self) -> frozenset[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from nested_ray.analyzers.semantics.bsl.module import BslModule, Method, any_of, one
+from nested_ray.analyzers.semantics.bsl.module import BslModule, any_of, one
 from nested_ray.languages.bsl.keywords import Kind
 
 _NAME = re.compile(
@@ -92,8 +92,3 @@ def own_stretches(module: BslModule) -> Iterator[tuple[int, int]]:
         start = method.end + 1
     if start < len(module.kinds):
         yield start, len(module.kinds)
-
-
-def parameter_names(module: BslModule, method: Method) -> set[str]:
-    """Folded names of a method's parameters."""
-    return {module.words[parameter.token] for parameter in method.parameters}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from nested_ray.analyzers.findings import Finding, Location
 from nested_ray.analyzers.semantics import rules
 from nested_ray.analyzers.semantics.bsl.module import BslModule, Method
-from nested_ray.analyzers.semantics.bsl.names import Names, parameter_names
+from nested_ray.analyzers.semantics.bsl.names import Names
 from nested_ray.analyzers.semantics.bsl.report import Reporter
 from nested_ray.languages.bsl.builtins import global_names
 from nested_ray.languages.bsl.keywords import Kind
@@ -23,7 +23,7 @@ def variable_findings(
     report: Reporter, module: BslModule, method: Method, names: Names
 ) -> Iterator[Finding]:
     """Of one method; `names` are those of its body."""
-    parameters = parameter_names(module, method)
+    parameters = set(module.shape(method))
     if report.has_attributes:
         # A name that is written may be an attribute of the form or the object.
         local = names.declared.keys() - parameters
@@ -89,16 +89,10 @@ def _unused_parameters(
 
 def _is_shared_shape(report: Reporter, module: BslModule, method: Method) -> bool:
     """Whether others set the parameters: an event's, or those of methods that are called alike."""
-    shape = _shape(module, method)
+    shape = module.shape(method)
     if report.has_attributes and (method.context == "client" or _EVENT_WORDS & set(shape)):
         return True
-    return len(shape) > 1 and any(
-        other is not method and _shape(module, other) == shape for other in module.methods
-    )
-
-
-def _shape(module: BslModule, method: Method) -> tuple[str, ...]:
-    return tuple(module.words[parameter.token] for parameter in method.parameters)
+    return len(shape) > 1 and module.num_of_shape[shape] > 1
 
 
 def _without_value(

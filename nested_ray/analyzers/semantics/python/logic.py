@@ -100,6 +100,8 @@ def _repeated_conditions(
 def _condition_key(node: ast.expr) -> str | None:
     """Its text where asking twice gives the same answer; None when something is called or changed."""
     count = 0
+    if isinstance(node, (ast.Constant, ast.Tuple)):
+        return None
     for child in ast.walk(node):
         count += 1
         if count > _MAX_CONDITION_NODES or isinstance(

@@ -59,6 +59,11 @@ class _Place(NamedTuple):
     def source(self) -> str:
         return self.module.text[self.span.start : self.span.end]
 
+    @property
+    def is_in_assertion(self) -> bool:
+        start = self.module.text.rfind("\n", 0, self.span.start) + 1
+        return "assert" in self.module.text[start : self.span.start]
+
 
 def findings_of(path: str, module: PythonModule, verdicts: list[Verdict]) -> Iterator[Finding]:
     """What of ruff's verdicts on one file is worth saying."""
@@ -94,12 +99,13 @@ def _is_proof(rule: Rule, place: _Place) -> bool:
     """Whether the verdict holds in a module that may do what ruff does not look at."""
     names = place.module.scope.bindings
     if rule in (rules.UNRESOLVED_NAME, rules.UNRESOLVED_EXPORT):
-        # A name that the module deletes may have been used before.
-        return not place.module.fills_own_namespace and place.source not in names
+        # A name that the module deletes may have been used before; gettext installs `_`.
+        return not place.module.fills_own_namespace and place.source not in {*names, "_"}
     if rule is rules.REDEFINED_UNUSED:
         return all(not isinstance(node, ast.Name) for node in names.get(place.source, ()))
     if rule is rules.SELF_COMPARISON:
-        return "!=" not in place.verdict.message  # the test for NaN
+        # The test for NaN, and tests of the comparison itself.
+        return "!=" not in place.verdict.message and not place.is_in_assertion
     if rule is rules.FORMAT_ARGUMENTS:
         return "locals()" not in place.source and "vars()" not in place.source
     if rule is rules.SHADOWED_BUILTIN:
