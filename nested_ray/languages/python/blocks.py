@@ -54,7 +54,7 @@ class _Blocks:
 def compiles_in_blocks(text: str) -> bool:
     """Whether the text compiles: the compiler's answer, at the price of the blocks not seen before."""
     blocks = _behind_future(text) if len(text) <= MAX_CHARS else None
-    verdict = _read(blocks) if blocks else Verdict.SHARED
+    verdict = _read(blocks)[0] if blocks else Verdict.SHARED
     if verdict is Verdict.SHARED:
         return compile_error(text) is None
     return verdict is Verdict.WHOLE
@@ -92,8 +92,8 @@ def _behind_future(text: str) -> _Blocks | None:
     return _Blocks(text[following.start() :], Setting(flags))
 
 
-def _read(blocks: _Blocks) -> Verdict:
-    """The verdict on all blocks together."""
+def _read(blocks: _Blocks) -> tuple[Verdict, int]:
+    """The verdict on all blocks together, and where the first block begins that is not whole."""
     text, bounds = blocks.text, blocks.bounds()
     first, width = 0, 1
     while first < len(bounds) - 1:
@@ -104,13 +104,13 @@ def _read(blocks: _Blocks) -> Verdict:
         elif verdict is Verdict.WHOLE:
             first, width = last, 1
         else:
-            return verdict
-    return Verdict.WHOLE
+            return verdict, bounds[first]
+    return Verdict.WHOLE, len(text)
 
 
 def _read_block(text: str, setting: Setting) -> Verdict:
     members = _members(text, setting)
-    verdict = _read(members) if members else Verdict.SHARED
+    verdict = _read(members)[0] if members else Verdict.SHARED
     return _VERDICTS.of(text, setting) if verdict is Verdict.SHARED else verdict
 
 
@@ -131,13 +131,14 @@ def _members(text: str, setting: Setting) -> _Blocks | None:
 
 
 def _last_blocks(blocks: _Blocks) -> str | None:
-    """The last block, and the one before where a word might still become a clause of it (`el` → `else`).
+    """What stands behind the blocks that compile; None where the blocks do not tell.
 
-    None where the blocks before them do not compile by themselves.
+    The last block stays, with the one before where a word might still become a clause of it (`el` → `else`).
     """
     text, bounds = blocks.text, blocks.bounds()
     num_kept = 2 if _BARE_WORD.fullmatch(text, bounds[-2]) else 1
     end = bounds[max(0, len(bounds) - 1 - num_kept)]
-    if end and _read(_Blocks(text[:end], blocks.setting, blocks.start)) is not Verdict.WHOLE:
-        return None
-    return text[end:]
+    if not end:
+        return text
+    verdict, whole = _read(_Blocks(text[:end], blocks.setting, blocks.start))
+    return None if verdict is Verdict.SHARED else text[whole:]
