@@ -36,7 +36,10 @@ def merge(
 
 
 def _say_the_same(one: Finding, other: Finding, learned: Collection[str]) -> bool:
-    if one.path != other.path or overlap(one.span, other.span) < MIN_OVERLAP:
+    # What is said of a module or an import as a whole stands on a line that others speak of in detail.
+    is_wide = "architecture" in (one.level, other.level)
+    shared = overlap(one.span, other.span) if one.path == other.path else 0.0
+    if shared < (1.0 if is_wide else MIN_OVERLAP):
         return False
     return one.level != other.level or (one.rule in learned) != (other.rule in learned)
 

@@ -11,8 +11,10 @@ from nested_ray.review import Baseline, Reviewers, Unread, compare
 from nested_ray.review.baseline import render_baseline
 
 from .words import (
+    BAD,
     GUESS,
     ODD,
+    UGLY,
     CallAnalyzer,
     WordAnalyzer,
     python,
@@ -33,6 +35,19 @@ def test_what_two_levels_find_in_one_place_is_said_once_by_the_more_severe(look)
     assert remark.levels == ("syntax", "semantics")
     assert [each.rule for each in remark.also] == ["semantics/odd"]
     assert remark.weight == pytest.approx(3 * 1.0 * (1.0 + 0.8))
+
+
+def test_a_remark_on_the_whole_is_not_mixed_with_one_on_a_part(look):
+    found = [
+        WordAnalyzer(ODD, r"ODD\("),
+        WordAnalyzer(BAD, r"ODD\(x"),
+        WordAnalyzer(UGLY, r"ODD\(x\)"),
+    ]
+    report = look({"a.py": "ODD(x)\n"}, reviewers=Reviewers(found))
+    assert [each.levels for each in report.remarks] == [
+        ("syntax", "semantics"),
+        ("architecture",),
+    ]
 
 
 def test_findings_stand_in_order_of_path_and_place(look):
