@@ -60,6 +60,8 @@ class ReviewRequest(CodeBase):
 class ArchitectureRequest(CodeBase):
     """`POST /api/v1/nested-learning/architecture`."""
 
+    learned: bool = True
+    """Ask what the served nest has learned of where code belongs; False: learn it from the files sent."""
     impact: tuple[Text, ...] = ()
     """Paths, or names of definitions as `path:name`, whose dependents are asked for."""
     format: Literal["json", "mermaid", "html", "svg"] = "json"

@@ -159,9 +159,8 @@ def _show_report(
 def _impact(
     root: Path, names: Sequence[str], diff: str | None, progress: ReviewProgress
 ) -> dict[str, Any]:
-    from nested_ray.analyzers.architecture.impact import changed_nodes, impact_of
+    from nested_ray.analyzers.architecture.impact import changed_nodes, impact_of, impact_values
     from nested_ray.analyzers.architecture.structure import read_structure
-    from nested_ray.cli.architecture_text import impact_values
 
     nodes: list[Node] = []
     if diff is not None:

@@ -6,9 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from nested_ray.analyzers.architecture.impact import Impacted, Node
 from nested_ray.analyzers.architecture.report import ArchitectureReport
-from nested_ray.analyzers.architecture.structure import Structure
 
 MAX_PLACES = 5
 _MAX_ROWS, _MAX_NAMES, _MAX_FINDINGS, _MAX_IMPACTED = 12, 6, 30, 50
@@ -81,38 +79,6 @@ def _some(names: Sequence[str]) -> str:
 def _rest(count: int, what: str) -> Iterator[str]:
     if count > 0:
         yield f"  … {count:,} more {what}"
-
-
-def impact_values(
-    structure: Structure, changed: Sequence[Node], found: Sequence[Impacted]
-) -> dict[str, Any]:
-    """Plain values: what is changed, and the files that it can reach with one way to each."""
-    return {
-        "changed": sorted({_node(structure, node) for node in changed}),
-        "impacted": [
-            {
-                "path": each.path,
-                "distance": each.distance,
-                "num_links": each.num_links,
-                "definitions": list(each.definitions),
-                "way": [
-                    {
-                        "from": _node(structure, (link.source, link.source_definition)),
-                        "to": _node(structure, (link.target, link.target_definition)),
-                        "kind": link.kind,
-                        "at": structure.where(link),
-                    }
-                    for link in each.way
-                ],
-            }
-            for each in found
-        ],
-    }
-
-
-def _node(structure: Structure, node: Node) -> str:
-    symbol = structure.symbol(*node)
-    return f"{node[0]}:{symbol}" if symbol else node[0]
 
 
 def impact_text(values: dict[str, Any]) -> str:

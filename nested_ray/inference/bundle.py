@@ -18,6 +18,7 @@ MEMORY_FOLDER = "memory"
 MIXING_FILE = "mixing.json"
 CHOICE_FILE = "choice.json"
 DEFINITIONS_FILE = "repository/definitions.json"
+PLACEMENT_FOLDER = "repository/placement"
 REPORT_FILE = "report.json"
 
 

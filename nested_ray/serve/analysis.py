@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from nested_ray.api.analysis import CodeFile, Document, ReviewRequest
+from nested_ray.analyzers.architecture.impact import Node, changed_nodes, impact_of, impact_values
+from nested_ray.analyzers.architecture.pictures import draw, to_html, to_mermaid, to_svg
+from nested_ray.analyzers.architecture.report import ArchitectureReport, describe
+from nested_ray.analyzers.architecture.structure import read_structure
+from nested_ray.api.analysis import ArchitectureRequest, CodeFile, Document, ReviewRequest
 from nested_ray.config.review import ReviewConfig
 from nested_ray.config.serve import AnalysisConfig
 from nested_ray.config.storage import StorageConfig
-from nested_ray.errors import InvalidRequest
+from nested_ray.errors import ConfigError, InvalidRequest
 from nested_ray.languages import LANGUAGES, language_of
+from nested_ray.levels import KINDS
 from nested_ray.registry.records import NestVersion
-from nested_ray.repository.base import SourceFile
+from nested_ray.repository.base import Repository, SourceFile
+from nested_ray.repository.index import open_repository
 from nested_ray.repository.metadata import MetadataText
 from nested_ray.repository.metadata_paths import is_metadata_path
 from nested_ray.review import Change, Reviewers, compare, formats, review
+from nested_ray.review.learned import NestParts, load_parts
 from nested_ray.review.levels import build_reviewers
 from nested_ray.review.requests import of_patch
 
 SARIF = "application/sarif+json"
+TITLE = "Architecture"
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class CodeSent:
 class Analyst:
     """Reviews code that is sent; knows neither HTTP nor Ray."""
 
-    def __init__(self, config: AnalysisConfig, learned: Callable[[], Learned]) -> None:
+    def __init__(self, config: AnalysisConfig, learned: Callable[[], NestParts]) -> None:
         """`learned` is called once, at the first request that asks the models."""
         self._config = config
         self._load = learned
@@ -50,12 +58,22 @@ class Analyst:
         report = review(
             sent.files,
             config=settings,
-            reviewers=self._reviewers(settings, request.learned),
+            reviewers=self._reviewers(settings, request.learned, is_change=change is not None),
             change=change,
             paths=checked_paths(request.paths, sent.files),
             metadata=sent.metadata,
         )
         return DOCUMENTS[request.format](report)
+
+    def architecture(self, request: ArchitectureRequest) -> Document:
+        """The code base from above, or what a change of the named things can reach."""
+        sent = read_files(request.files, "files", self._config.max_files)
+        repository = open_repository(sent.files, metadata=sent.metadata)
+        if request.impact:
+            return Document(json.dumps(reached(repository, request.impact), ensure_ascii=False))
+        placement = self._learned.placement if request.learned else None
+        report = describe(repository, self._config.review.architecture, placement=placement)
+        return PICTURES[request.format](report)
 
     def _change(self, request: ReviewRequest) -> tuple[CodeSent, Change | None]:
         sent = read_files(request.files, "files", self._config.max_files)
@@ -76,14 +94,22 @@ class Analyst:
         given = {name: value for name, value in asked.items() if value is not None}
         return self._config.review.model_copy(update=given)
 
-    def _reviewers(self, settings: ReviewConfig, asks_models: bool) -> Reviewers:
+    def _reviewers(
+        self, settings: ReviewConfig, asks_models: bool, *, is_change: bool
+    ) -> Reviewers:
         if not asks_models:
-            return build_reviewers(settings)
+            return build_reviewers(settings, is_change=is_change)
         learned = self._learned
-        return build_reviewers(settings, detectors=learned.detectors, placement=learned.placement)
+        return build_reviewers(
+            settings,
+            detectors=learned.detectors,
+            scorer=learned.scorer,
+            placement=learned.placement,
+            is_change=is_change,
+        )
 
     @cached_property
-    def _learned(self) -> Learned:
+    def _learned(self) -> NestParts:
         return self._load()
 
 
@@ -92,6 +118,26 @@ DOCUMENTS: dict[str, Callable[[Any], Document]] = {
     "sarif": lambda report: Document(formats.render_sarif(report), SARIF),
     "rdjson": lambda report: Document(formats.render_rdjson(report)),
 }
+
+
+PICTURES: dict[str, Callable[[ArchitectureReport], Document]] = {
+    "json": lambda report: Document(json.dumps(report.to_dict(), ensure_ascii=False)),
+    "mermaid": lambda report: Document(to_mermaid(draw(report)), "text/plain"),
+    "svg": lambda report: Document(to_svg(draw(report)), "image/svg+xml"),
+    "html": lambda report: Document(to_html(report, draw(report), title=TITLE), "text/html"),
+}
+
+
+def reached(repository: Repository, names: Sequence[str]) -> dict[str, Any]:
+    """What a change of the named files and definitions can reach; raises InvalidRequest for an unknown one."""
+    structure = read_structure(repository)
+    nodes: list[Node] = []
+    for number, name in enumerate(names):
+        try:
+            nodes += changed_nodes(structure, name)
+        except ConfigError as exc:
+            raise InvalidRequest(f"impact.{number}: {exc}") from exc
+    return impact_values(structure, nodes, impact_of(structure, nodes))
 
 
 def read_files(files: Sequence[CodeFile], field: str, max_files: int) -> CodeSent:
@@ -158,14 +204,6 @@ def plain_text(text: str) -> str:
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
-@dataclass(frozen=True)
-class Learned:
-    """What a served nest has learned about reviewing; empty where it has not."""
-
-    detectors: Sequence[Any] = ()
-    placement: Any = None
-
-
 class AnalysisServer:
     """An Analyst behind one worker thread: one request computes at a time, the others wait their turn."""
 
@@ -175,6 +213,9 @@ class AnalysisServer:
 
     async def review(self, request: ReviewRequest) -> Document:
         return await self._compute(self._analyst.review, request)
+
+    async def architecture(self, request: ArchitectureRequest) -> Document:
+        return await self._compute(self._analyst.architecture, request)
 
     async def _compute(self, work: Callable[[Any], Document], request: Any) -> Document:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work, request)
@@ -191,8 +232,8 @@ class AnalysisReplica(AnalysisServer):
         )
 
 
-def load_learned(version: NestVersion, storage: StorageConfig, num_threads: int) -> Learned:
-    """Fetch the version and load its detectors and its placement."""
+def load_learned(version: NestVersion, storage: StorageConfig, num_threads: int) -> NestParts:
+    """Fetch the version and load what it learned for reviews."""
     import torch
 
     from nested_ray.registry import connect
@@ -200,11 +241,4 @@ def load_learned(version: NestVersion, storage: StorageConfig, num_threads: int)
     torch.set_num_threads(num_threads)
     with connect(storage) as registry:
         folder = registry.fetch(version)
-    return learned_of(folder)
-
-
-def learned_of(nest_dir: Path) -> Learned:
-    """What lies in a nest directory."""
-    from nested_ray.review.learned import load_detectors, load_placement
-
-    return Learned(load_detectors(nest_dir), load_placement(nest_dir))
+    return load_parts(folder, KINDS)

@@ -12,7 +12,7 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from nested_ray.api.analysis import Document, ReviewRequest
+from nested_ray.api.analysis import ArchitectureRequest, Document, ReviewRequest
 from nested_ray.errors import LevelUnavailable, NestedRayError, Overloaded
 from nested_ray.inference.base import Prompt, SamplingParams
 from nested_ray.routing.base import LevelAnswer, Scores, StreamPart
@@ -69,6 +69,10 @@ class AnalysisClient:
     async def review(self, request: ReviewRequest) -> Document:
         """Raises LevelUnavailable when no replica answers in time."""
         return await self._call(self._handle.review.remote(request))
+
+    async def architecture(self, request: ArchitectureRequest) -> Document:
+        """Raises LevelUnavailable when no replica answers in time."""
+        return await self._call(self._handle.architecture.remote(request))
 
     async def _call(self, response: Any) -> Document:
         try:

@@ -21,7 +21,7 @@ from nested_ray.serve.pages import docs_page
 from nested_ray.serve.responses import add_error_handlers, body_of, counted, json_of, streamed
 from nested_ray.serve.service import Service
 
-NATIVE = ("infer", "review", "health", "models")
+NATIVE = ("infer", "review", "architecture", "health", "models")
 SHORTER = "send the code around the cursor instead of the whole file"
 
 

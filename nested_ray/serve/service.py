@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import dataclass
 from typing import Protocol
 
-from nested_ray.api.analysis import Document, ReviewRequest
+from nested_ray.api.analysis import ArchitectureRequest, Document, ReviewRequest
 from nested_ray.api.native import (
     Health,
     InferRequest,
@@ -41,9 +41,11 @@ PROBE_TIMEOUT_S = 3.0
 
 
 class Analysis(Protocol):
-    """Reviews code that is sent."""
+    """Looks at code that is sent."""
 
     async def review(self, request: ReviewRequest) -> Document: ...
+
+    async def architecture(self, request: ArchitectureRequest) -> Document: ...
 
 
 @dataclass(frozen=True)

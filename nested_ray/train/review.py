@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from nested_ray.analyzers.architecture.placement import train_placement
-from nested_ray.bugs.training import fit_judge, fit_rankers
+from nested_ray.bugs.training import fit_judge, fit_models
 from nested_ray.config.train import TrainConfig
 from nested_ray.corpus.documents import Corpus
-from nested_ray.inference.bundle import REPORT_FILE, level_folder, write_json
+from nested_ray.files import write_json
+from nested_ray.inference.bundle import PLACEMENT_FOLDER, REPORT_FILE, level_folder
 from nested_ray.inference.loading import load_engine
 from nested_ray.repository.base import SourceFile
 from nested_ray.repository.index import open_repository
 from nested_ray.train.reporter import Advance
-
-PLACEMENT_FOLDER = "repository/placement"
 
 
 def learn_reviews(config: TrainConfig, corpus: Corpus, nest_dir: Path, advance: Advance) -> None:
@@ -36,20 +35,20 @@ def learn_reviews(config: TrainConfig, corpus: Corpus, nest_dir: Path, advance: 
 def learn_bugs(
     config: TrainConfig, corpus: Corpus, nest_dir: Path, advance: Advance
 ) -> dict[str, Any]:
-    """One judge per level asked for, around rankers that all share; their calibration by level name."""
+    """One judge per level asked for, around models that all share; their calibration by level name."""
     names = config.review.levels or tuple(
         level.name for level in config.levels if level.kind == "semantics"
     )
     if not names:
         return {}
-    rankers = fit_rankers(
+    models = fit_models(
         list(corpus.split("train")), config.review, seed=config.seed, advance=advance
     )
     reached: dict[str, Any] = {}
     for name in names:
         judge = fit_judge(
             load_engine(nest_dir, name),
-            rankers,
+            models,
             list(corpus.split("validation")),
             config.review,
             seed=config.seed,

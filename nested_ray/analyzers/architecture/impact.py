@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nested_ray.analyzers.architecture.structure import Structure
 from nested_ray.errors import ConfigError
@@ -53,6 +54,38 @@ def impact_of(structure: Structure, changed: Collection[Node]) -> list[Impacted]
                 if link.kind != "import":
                     waiting.append(user)
     return _ranked(structure, distance, by, {path for path, _ in changed})
+
+
+def impact_values(
+    structure: Structure, changed: Sequence[Node], found: Sequence[Impacted]
+) -> dict[str, Any]:
+    """Plain values: what is changed, and the files that it can reach with one way to each."""
+    return {
+        "changed": sorted({_named(structure, node) for node in changed}),
+        "impacted": [
+            {
+                "path": each.path,
+                "distance": each.distance,
+                "num_links": each.num_links,
+                "definitions": list(each.definitions),
+                "way": [
+                    {
+                        "from": _named(structure, (link.source, link.source_definition)),
+                        "to": _named(structure, (link.target, link.target_definition)),
+                        "kind": link.kind,
+                        "at": structure.where(link),
+                    }
+                    for link in each.way
+                ],
+            }
+            for each in found
+        ],
+    }
+
+
+def _named(structure: Structure, node: Node) -> str:
+    symbol = structure.symbol(*node)
+    return f"{node[0]}:{symbol}" if symbol else node[0]
 
 
 def _users(structure: Structure) -> dict[Node, list[Link]]:

@@ -21,9 +21,10 @@ with warnings.catch_warnings():
 from nested_ray.api.native import LevelInfo, NestInfo
 from nested_ray.config.serve import ServeConfig
 from nested_ray.inference.base import Prompt, SamplingParams, TokenLogprob, Usage
+from nested_ray.review.learned import NestParts
 from nested_ray.routing import Answer, Arm, Completion, LevelAnswer, LevelFacts, Router, Verifier
 from nested_ray.routing.base import Scores, StreamPart
-from nested_ray.serve.analysis import AnalysisServer, Analyst, Learned
+from nested_ray.serve.analysis import AnalysisServer, Analyst
 from nested_ray.serve.auth import ApiKeys
 from nested_ray.serve.ingress import build_http
 from nested_ray.serve.service import Service
@@ -156,7 +157,7 @@ def make_site() -> Callable[..., Site]:
             keys=ApiKeys(config.api_key_hashes),
             probes={name: level.ping for name, level in levels.items()},
             meter=meter,
-            analysis=AnalysisServer(Analyst(config.analysis, Learned)),
+            analysis=AnalysisServer(Analyst(config.analysis, NestParts)),
         )
         return Site(levels, meter, build_http(service))
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 REVIEW = "/api/v1/nested-learning/review"
+ARCHITECTURE = "/api/v1/nested-learning/architecture"
 BROKEN = "def f(:\n    return 1\n"
 LIBRARY = "def area(width, height):\n    return width * height\n"
 CALLER = "from library import area\n\nprint(area(2))\n"
@@ -115,3 +116,42 @@ def test_limits_hold(make_site):
 def test_a_key_is_needed_where_keys_are_configured(make_site):
     site = make_site(api_key_hashes=["0" * 64])
     assert review(site, file("a.py", "")).status_code == 401
+
+
+def architecture(site, *files, **more):
+    return site.request("POST", ARCHITECTURE, json={"files": list(files), **more})
+
+
+CIRCLE = (
+    file("shop/orders.py", "from shop import stock\n\n\ndef order():\n    stock.take()\n"),
+    file("shop/stock.py", "from shop import orders\n\n\ndef take():\n    orders.order()\n"),
+)
+
+
+def test_the_architecture_names_a_circle(site):
+    response = architecture(site, *CIRCLE)
+    assert response.status_code == 200, response.text
+    assert [set(each) for each in response.json()["tangles"]] == [{"shop.orders", "shop.stock"}]
+    assert "architecture/import-cycle" in {each["rule"] for each in response.json()["findings"]}
+
+
+def test_impact_names_who_depends_on_a_definition(site):
+    library, caller = file("library.py", LIBRARY), file("caller.py", CALLER)
+    found = architecture(site, library, caller, impact=["library.py:area"]).json()
+    assert [each["path"] for each in found["impacted"]] == ["caller.py"]
+    wrong = architecture(site, library, impact=["nobody"])
+    assert (wrong.status_code, "impact.0: 'nobody' is no file" in wrong.text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("format", "media_type", "start"),
+    [
+        ("mermaid", "text/plain", "flowchart"),
+        ("svg", "image/svg+xml", "<svg"),
+        ("html", "text/html", "<!doctype"),
+    ],
+)
+def test_pictures_come_whole(site, format, media_type, start):
+    response = architecture(site, *CIRCLE, format=format)
+    assert response.headers["content-type"].startswith(media_type)
+    assert response.text.lower().startswith(start)
