@@ -18,11 +18,10 @@ from nested_ray.languages.python.limits import MAX_CHARS
 from nested_ray.languages.python.verdicts import Setting, Verdict, Verdicts
 
 _CLAUSES = r"(?!(?:else|elif|except|finally)\b)"
-_START = re.compile(rf"^(?:{_CLAUSES}[^\W\d]|@)", re.MULTILINE)
+# Without `^`, which is tried at every character; the text before the first line end is a block anyway.
+_START = re.compile(rf"\n(?:{_CLAUSES}[^\W\d]|@)")
 _CLASS_BODY = re.compile(r":[ \t]*+(?:#[^\n]*+)?\n(?:[ \t]*+(?:#[^\n]*+)?\n)*+([ \t]++)(?=[^\s#])")
-_FUTURE = re.compile(r"^from[ \t]++__future__", re.MULTILINE)
-_ODD_FUTURE = re.compile(r"\bfrom[ \t\f\\\r\n]++__future__")
-"""Behind another statement or a joined line; every import from there that is no `_FUTURE`."""
+_FUTURE = re.compile(r"from[ \t\f\\\r\n]++__future__")
 _BARE_WORD = re.compile(r"\s*+\w*+\s*+")
 _MIN_CLASS_CHARS = 2_000
 _MAX_HEADING_CHARS = 2_000
@@ -44,10 +43,10 @@ class _Blocks:
 
     def _starts(self) -> Iterator[int]:
         yield 0
-        is_decorated = False
+        is_decorated = self.text.lstrip(" \t").startswith("@")
         for match in self.start.finditer(self.text):
-            if match.start() and not is_decorated:
-                yield match.start()
+            if not is_decorated:
+                yield match.start() + 1
             is_decorated = match[0].endswith("@")
 
 
@@ -77,19 +76,16 @@ def without_whole_blocks(text: str) -> str:
 
 def _behind_future(text: str) -> _Blocks | None:
     """The blocks behind the last `from __future__`; None where these imports are not all that matters."""
-    *_, last = (-1, *(match.end() for match in _FUTURE.finditer(text)))
-    if "__future__" in text[max(last, 0) :] and _ODD_FUTURE.search(text, max(last, 0)):
-        return None
-    if last < 0:
+    *_, last = (None, *_FUTURE.finditer(text))
+    if last is None:
         return _Blocks(text, Setting())
-    line_end = text.find("\n", last)
-    following = _START.search(text, line_end + 1) if line_end >= 0 else None
+    line_end = text.find("\n", last.end())
+    following = _START.search(text, line_end) if line_end >= 0 else None
     if following is None:
         return None
-    verdict, flags = _VERDICTS.with_flags(text[: following.start()], Setting())
-    if verdict is not Verdict.WHOLE:
-        return None
-    return _Blocks(text[following.start() :], Setting(flags))
+    start = following.start() + 1
+    verdict, flags = _VERDICTS.with_flags(text[:start], Setting())
+    return _Blocks(text[start:], Setting(flags)) if verdict is Verdict.WHOLE else None
 
 
 def _read(blocks: _Blocks) -> tuple[Verdict, int]:
@@ -126,7 +122,7 @@ def _members(text: str, setting: Setting) -> _Blocks | None:
     inside = Setting(setting.flags, heading)
     if _VERDICTS.of(f"{indent}class _: pass\n", inside) is not Verdict.WHOLE:
         return None
-    start = re.compile(rf"^{indent}(?:{_CLAUSES}[^\W\d]|@)", re.MULTILINE)
+    start = re.compile(rf"\n{indent}(?:{_CLAUSES}[^\W\d]|@)")
     return _Blocks(text[body.start(1) :], inside, start)
 
 
