@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from functools import lru_cache
 
 from nested_ray.languages.base import Reference
 from nested_ray.levels.base import Place
 from nested_ray.levels.pieces import ImportText
 from nested_ray.levels.reader import FileView
+from nested_ray.repository.bindings import STAR, Binding, absolute_module, dotted
+from nested_ray.repository.bindings import bindings_of as statement_bindings
 from nested_ray.repository.definitions import DefinitionIndex, Entry
 
 MIN_UNIQUE_CHARS = 4
 """Shorter names mean too many things to be looked up without knowing their module."""
-
-
-@dataclass(frozen=True)
-class Binding:
-    """What an import makes of a name: a module, or one name of a module."""
-
-    module: str
-    name: str | None
 
 
 class NameResolver:
@@ -83,31 +76,11 @@ class NameResolver:
         return bool(reference.qualifier) or language.fold(head) not in language.builtins
 
 
+@lru_cache(maxsize=4096)
 def bindings_of(found: ImportText, path: str) -> dict[str, Binding]:
     """Names one import statement binds; relative modules are made absolute by the file's path."""
-    statement = found.statement
-    module = absolute_module(statement.module, path)
-    if not found.text.startswith("from"):
-        # `import a.b` binds `a`, `import a.b as c` binds c to the whole.
-        whole = {name: module.partition(".")[0] == name for name in statement.names}
-        return {name: Binding(name if is_head else module, None) for name, is_head in whole.items()}
-    return {name: Binding(module, original(name, found.text)) for name in statement.names}
-
-
-def original(name: str, text: str) -> str:
-    """What a name bound by `as` is called in its module."""
-    match = re.search(rf"(\w+) as {re.escape(name)}\b", text)
-    return match[1] if match else name
-
-
-def absolute_module(module: str, path: str) -> str:
-    """`.tasks` in `asyncio/events.py` → `asyncio.tasks`."""
-    dots = len(module) - len(module.lstrip("."))
-    if not dots:
-        return module
-    folders = path.split("/")[:-dots]
-    return dotted(*folders, module[dots:])
-
-
-def dotted(*parts: str) -> str:
-    return ".".join(part for part in parts if part)
+    return {
+        name: Binding(absolute_module(binding.module, path), binding.name)
+        for name, binding in statement_bindings(found.statement, found.text).items()
+        if name != STAR
+    }

@@ -165,10 +165,10 @@ class FileReader:
         )
 
 
-def clip(text: str) -> str:
-    """The heading's line and the last whole lines, within MAX_TAIL_CHARS."""
-    if len(text) <= MAX_TAIL_CHARS:
+def clip(text: str, max_chars: int = MAX_TAIL_CHARS) -> str:
+    """The heading's line and the last whole lines, each within `max_chars`."""
+    if len(text) <= max_chars:
         return text
-    heading = text[: text.find("\n") + 1][:MAX_TAIL_CHARS]
-    end = text[-MAX_TAIL_CHARS:]
+    heading = text[: text.find("\n") + 1][:max_chars]
+    end = text[-max_chars:]
     return heading + end[end.find("\n") + 1 :]

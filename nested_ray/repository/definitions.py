@@ -7,7 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
-from heapq import nsmallest
+from heapq import nlargest
 from itertools import islice
 from pathlib import Path
 
@@ -84,6 +84,8 @@ class DefinitionIndex:
     def unique(self, name: str, *, language: str, asking: str) -> Entry | None:
         """The only definition of that name outside the asking file; None when there are several."""
         found = self._by_name.get((language, fold(name, language)), ())
+        if not found:
+            return None
         # Two are enough to know: names such as `get` have hundreds.
         others = list(islice((entry for entry in found if entry.path != asking), 2))
         return others[0] if len(others) == 1 else None
@@ -97,12 +99,10 @@ class DefinitionIndex:
             number = self._numbers[id(entry)]
             weights[number] = weights.get(number, 0.0) + weight
         scores = self._graph.rank(weights, asking=asking)
-        best = nsmallest(
-            at_most,
-            (node for node in scores if node < len(self.entries)),
-            key=lambda node: (-scores[node], node),
+        best = nlargest(
+            at_most, ((score, -node) for node, score in scores.items() if node < len(self.entries))
         )
-        return [self.entries[node] for node in best]
+        return [self.entries[-node] for _, node in best]
 
     def save(self, path: str | Path) -> None:
         """Write compact JSON, aside and then renamed; the same entries give the same bytes."""
