@@ -9,10 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from nested_ray.languages.bsl.keywords import SPELLINGS
-
-_MAX_DEPTH = 50
-_KEYWORDS = {word: words[0] for words in SPELLINGS.values() for word in words}
+from nested_ray.evals.bsl_judge_lines import (
+    KEYWORDS,
+    PLACES,
+    Invalid,
+    Lexeme,
+    limit,
+    own_symbols,
+    select,
+)
 
 _LEX = re.compile(
     r"""(?P<blank>[\s\ufeff\u200b]+|//[^\r\n]*)
@@ -28,13 +33,6 @@ _LEX = re.compile(
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
 
-Lexeme = tuple[str, str]
-"""What the grammar sees (`name`, a keyword in Russian, a mark), and the spelling in lower case."""
-
-
-class _Invalid(Exception):
-    """The text is no module."""
-
 
 def stays_valid(text: str) -> bool:
     """Whether the text is a module in every place it can run.
@@ -43,14 +41,14 @@ def stays_valid(text: str) -> bool:
     """
     try:
         lexemes = _lex(text)
-        own = _own_symbols(lexemes)
+        own = own_symbols(lexemes)
         seen: list[list[Lexeme]] = []
-        for symbols in (*_PLACES, *(place | own for place in _PLACES if own)):
-            selected = _select(lexemes, symbols)
+        for symbols in (*PLACES, *(place | own for place in PLACES if own)):
+            selected = select(lexemes, symbols)
             if selected not in seen:
                 seen.append(selected)
                 _Module(selected).read()
-    except _Invalid:
+    except Invalid:
         return False
     return True
 
@@ -64,7 +62,7 @@ def _lex(text: str) -> list[Lexeme]:
             continue
         tag = group or ""
         if group == "word":
-            tag = _KEYWORDS.get(spelling, "name")
+            tag = KEYWORDS.get(spelling, "name")
         elif group == "mark":
             tag = spelling
         elif group == "date":
@@ -79,160 +77,12 @@ def _lex(text: str) -> list[Lexeme]:
     return lexemes
 
 
-_SERVER = {"сервер", "server", "насервере", "atserver"}
-_CLIENT = {"клиент", "client", "наклиенте", "atclient"}
-_PLACES: tuple[set[str], ...] = (
-    _SERVER,
-    _CLIENT | {"тонкийклиент", "thinclient"},
-    _CLIENT | {"вебклиент", "webclient"},
-    _CLIENT | {"толстыйклиентуправляемоеприложение", "thickclientmanagedapplication"},
-    _CLIENT | {"толстыйклиентобычноеприложение", "thickclientordinaryapplication"},
-    {"внешнеесоединение", "externalconnection"},
-    _CLIENT | {"мобильноеприложениеклиент", "mobileappclient"},
-    _SERVER | {"мобильноеприложениесервер", "mobileappserver"},
-    _CLIENT | {"мобильныйклиент", "mobileclient"},
-    _SERVER | {"мобильныйавтономныйсервер", "mobilestandaloneserver"},
-    {"windows"},
-    {"linux"},
-    {"macos"},
-)
-_LINE_WORD = re.compile(r"#[ \t]*(\w*)(.*)", re.DOTALL)
-_LINES = {
-    **dict.fromkeys(("если", "if"), "if"),
-    **dict.fromkeys(("иначеесли", "elsif"), "elsif"),
-    **dict.fromkeys(("иначе", "else"), "else"),
-    **dict.fromkeys(("конецесли", "endif"), "endif"),
-    **dict.fromkeys(("область", "region"), "region"),
-    **dict.fromkeys(("конецобласти", "endregion"), "endregion"),
-    **dict.fromkeys(("использовать", "use"), "use"),
-    **dict.fromkeys(("вставка", "insert", "конецвставки", "endinsert"), "plain"),
-    **dict.fromkeys(("native", "stack", "обходимое", "iterable"), "plain"),
-}
-_ARGUMENT = {
-    "region": re.compile(r"\s+[^\W\d]\w*"),
-    "use": re.compile(r"""\s+("[^"]*"|[\w\-./]+)"""),
-}
-
-
-def _line(spelling: str) -> tuple[str, str]:
-    """Which preprocessor line it is, and its condition."""
-    if spelling.startswith("#!"):
-        return "plain", ""
-    match = _LINE_WORD.fullmatch(spelling)
-    word, rest = match.groups() if match else ("", "")
-    line = _LINES.get(word)
-    if line is None:
-        raise _Invalid
-    rest = rest.split("//")[0].strip() if line != "use" else re.sub(r"\s+//.*", "", rest)
-    if line in ("if", "elsif"):
-        return line, rest
-    pattern = _ARGUMENT.get(line)
-    if pattern is None:
-        is_whole = rest in ("", ";")
-    else:
-        is_whole = pattern.fullmatch(f" {rest.strip()}") is not None
-    if not is_whole:
-        raise _Invalid
-    return line, ""
-
-
-def _own_symbols(lexemes: list[Lexeme]) -> set[str]:
-    lines = (spelling for tag, spelling in lexemes if tag == "line")
-    conditions = (_line(spelling)[1] for spelling in lines)
-    words = {word for condition in conditions for word in re.findall(r"[^\W\d]\w*", condition)}
-    return words - set().union(*_PLACES) - _KEYWORDS.keys()
-
-
-def _select(lexemes: list[Lexeme], symbols: set[str]) -> list[Lexeme]:
-    """The lexemes that count where these symbols are true."""
-    kept: list[Lexeme] = []
-    open_conditions: list[list[bool]] = []  # now on, was on, had `#Иначе`
-    regions = 0
-    for tag, spelling in lexemes:
-        if tag != "line":
-            if all(condition[0] for condition in open_conditions):
-                kept.append((tag, spelling))
-            continue
-        line, condition = _line(spelling)
-        regions += (line == "region") - (line == "endregion")
-        if regions < 0:
-            raise _Invalid
-        if line == "if":
-            holds = _Condition(condition, symbols).value()
-            open_conditions.append([holds, holds, False])
-        elif line in ("elsif", "else", "endif"):
-            if not open_conditions or (line != "endif" and open_conditions[-1][2]):
-                raise _Invalid
-            if line == "endif":
-                open_conditions.pop()
-                continue
-            holds = line == "else" or _Condition(condition, symbols).value()
-            _, was_on, _ = open_conditions[-1]
-            open_conditions[-1] = [holds and not was_on, was_on or holds, line == "else"]
-    if regions or open_conditions:
-        raise _Invalid
-    return kept
-
-
-class _Condition:
-    """`Сервер И НЕ (А Или Б) Тогда`."""
-
-    def __init__(self, text: str, symbols: set[str]) -> None:
-        self.words = re.findall(r"\w+|\S", text)
-        self.symbols = symbols
-        self.position = 0
-
-    def take(self, *words: str) -> bool:
-        found = self.position < len(self.words) and self.words[self.position] in words
-        self.position += found
-        return found
-
-    def value(self) -> bool:
-        value = self.any_of(0)
-        if not self.take("тогда", "then") or self.position < len(self.words):
-            raise _Invalid
-        return value
-
-    def any_of(self, depth: int) -> bool:
-        value = self.all_of(depth)
-        while self.take("или", "or"):
-            value = self.all_of(depth) or value
-        return value
-
-    def all_of(self, depth: int) -> bool:
-        value = self.one(depth)
-        while self.take("и", "and"):
-            value = self.one(depth) and value
-        return value
-
-    def one(self, depth: int) -> bool:
-        _limit(depth)
-        if self.take("не", "not"):
-            return not self.one(depth + 1)
-        if self.take("("):
-            value = self.any_of(depth + 1)
-            if not self.take(")"):
-                raise _Invalid
-            return value
-        word = self.words[self.position] if self.position < len(self.words) else ""
-        is_symbol = word.isidentifier() and word not in ("и", "или", "and", "or", "тогда", "then")
-        if not is_symbol:
-            raise _Invalid
-        self.position += 1
-        return word in self.symbols
-
-
-def _limit(depth: int) -> None:
-    if depth > _MAX_DEPTH:
-        raise ValueError("nested too deeply to judge")
-
-
 _BINARY = ("+", "-", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "и")
 _CONSTANTS = ("number", "date", "истина", "ложь", "неопределено", "null")
 
 
 class _Module:
-    """Reads a module; `read` raises _Invalid where it is none."""
+    """Reads a module; `read` raises Invalid where it is none."""
 
     def __init__(self, lexemes: list[Lexeme]) -> None:
         self.lexemes = [*lexemes, ("end", "")]
@@ -262,13 +112,13 @@ class _Module:
         """The spelling of the lexeme that has to stand here."""
         spelling = self.lexemes[self.position][1]
         if not self.take(*tags):
-            raise _Invalid
+            raise Invalid
         return spelling
 
     def word(self) -> str:
         """A name or a keyword in the place of a name."""
-        if self.tag != "name" and self.tag not in _KEYWORDS.values():
-            raise _Invalid
+        if self.tag != "name" and self.tag not in KEYWORDS.values():
+            raise Invalid
         self.position += 1
         return self.lexemes[self.position - 1][1]
 
@@ -285,7 +135,7 @@ class _Module:
             self.method_definition(methods, directives)
             directives = self.annotations()
         if directives:
-            raise _Invalid
+            raise Invalid
         self.block()
         self.need("end")
         self.check_labels()
@@ -339,7 +189,7 @@ class _Module:
 
     def bind(self, names: set[tuple[str, ...]], name: str, mark: tuple[str, ...] = ()) -> None:
         if (name, *mark) in names:
-            raise _Invalid
+            raise Invalid
         names.add((name, *mark))
 
     def method_definition(self, methods: set[tuple[str, ...]], mark: tuple[str, ...]) -> None:
@@ -371,14 +221,14 @@ class _Module:
 
     def check_labels(self) -> None:
         if self.jumps - self.labels:
-            raise _Invalid
+            raise Invalid
         self.labels, self.jumps = set(), set()
 
     # Statements
 
     def nested(self, read: Callable[[], None]) -> None:
         self.depth += 1
-        _limit(self.depth)
+        limit(self.depth)
         read()
         self.depth -= 1
 
@@ -401,7 +251,7 @@ class _Module:
         name = self.need("name")
         self.need(":")
         if name in self.labels:
-            raise _Invalid
+            raise Invalid
         self.labels.add(name)
 
     def statement(self) -> None:
@@ -422,7 +272,7 @@ class _Module:
             self.position += 1
             self.expression()
         elif not ends_in_call:
-            raise _Invalid
+            raise Invalid
 
     def link(self) -> tuple[bool, bool]:
         """`.Имя`, `.Имя(...)` or `[...]`: whether it is a call, and whether it can be assigned."""
@@ -443,7 +293,7 @@ class _Module:
                 continue
             self.expression()
             if self.tag not in (",", ")"):
-                raise _Invalid
+                raise Invalid
         return True
 
     def if_statement(self) -> None:
@@ -503,7 +353,7 @@ class _Module:
         start, depth = self.position, self.depth
         try:
             self.take_arguments()
-        except _Invalid:
+        except Invalid:
             return False
         finally:
             after, self.position, self.depth = self.tag, start, depth
@@ -515,13 +365,13 @@ class _Module:
 
     def return_statement(self) -> None:
         if self.method == "module":
-            raise _Invalid
+            raise Invalid
         if self.method == "функция":
             self.expression()
 
     def jump_in_loop(self) -> None:
         if not self.loops:
-            raise _Invalid
+            raise Invalid
 
     def goto_statement(self) -> None:
         self.need("~")
@@ -576,7 +426,7 @@ class _Module:
             self.take_arguments()
             return
         if self.ahead() in (",", ")"):
-            raise _Invalid
+            raise Invalid
         self.need("(")
         self.position -= 1
         self.take_arguments()

@@ -18,8 +18,9 @@ from typing import Generic, TypeVar
 from nested_ray.languages.bsl.keywords import Kind
 from nested_ray.languages.bsl.lexer import Tokens, tokenize
 from nested_ray.languages.bsl.machine import Failure
-from nested_ray.languages.bsl.parser import Point, Reading, read_on, start_point
+from nested_ray.languages.bsl.parser import read_on
 from nested_ray.languages.bsl.rules import Names
+from nested_ray.languages.bsl.ways import Point, Reading, start_point
 
 # No string, comment or date goes on over such a line; only text between `#Удаление` lines does.
 _METHOD_END = re.compile(

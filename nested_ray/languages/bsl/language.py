@@ -13,10 +13,11 @@ from nested_ray.languages.bsl.lexer import Tokens, could_end_string, tokenize
 from nested_ray.languages.bsl.locate import locate
 from nested_ray.languages.bsl.machine import Failure
 from nested_ray.languages.bsl.outline import outline
-from nested_ray.languages.bsl.parser import Reading, await_only_in_async, read
+from nested_ray.languages.bsl.parser import await_only_in_async, read
 from nested_ray.languages.bsl.queries import Query, find_queries
 from nested_ray.languages.bsl.spans import to_tokens
 from nested_ray.languages.bsl.symbols import symbol_table
+from nested_ray.languages.bsl.ways import Reading
 
 _MAX_EXPECTED = 4
 _LANGUAGE_SAMPLE = 1_000

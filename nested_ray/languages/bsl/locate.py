@@ -7,13 +7,13 @@ message only; whether a text is valid never depends on them.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from nested_ray.languages.bsl.directives import Line, parse_directive
 from nested_ray.languages.bsl.keywords import WORDS, Kind, describe
+from nested_ray.languages.bsl.layout import View
 from nested_ray.languages.bsl.lexer import Tokens
+from nested_ray.languages.bsl.locate_directive import unbalanced_directive
 from nested_ray.languages.bsl.machine import Failure
 
 _HEADS = (Kind.PROCEDURE, Kind.FUNCTION)
@@ -54,53 +54,13 @@ _CALLED = frozenset((*WORDS, Kind.CLOSE_INDEX, Kind.QUESTION)) - {
 }
 
 
-@dataclass(frozen=True)
-class _View:
-    """A text by tokens and lines."""
-
-    tokens: Tokens
-
-    @cached_property
-    def line_starts(self) -> list[int]:
-        starts, position = [0], self.tokens.text.find("\n")
-        while position >= 0:
-            starts.append(position + 1)
-            position = self.tokens.text.find("\n", position + 1)
-        return starts
-
-    def kind(self, index: int) -> Kind:
-        return self.tokens.kinds[index] if 0 <= index < len(self.tokens.kinds) else Kind.END
-
-    def line(self, index: int) -> int:
-        """Number of the line the token begins on, from 0."""
-        return bisect_right(self.line_starts, self.tokens.starts[index]) - 1
-
-    def is_first(self, index: int) -> bool:
-        """Whether the token is the first of its line."""
-        start = self.line_starts[self.line(index)]
-        return index == 0 or self.tokens.end(index - 1) <= start
-
-    def column(self, index: int) -> int:
-        """Column of the first character of the token's line, tabs as four."""
-        start = self.line_starts[self.line(index)]
-        line = self.tokens.text[start : min(self.tokens.starts[index], start + _MAX_INDENT)]
-        return len(line[: len(line) - len(line.lstrip())].expandtabs(4))
-
-    def is_word_here(self, index: int) -> bool:
-        """Whether a keyword is one, and no name after a dot."""
-        return self.kind(index - 1) not in (Kind.DOT, Kind.AMPERSAND, Kind.TILDE)
-
-
-_MAX_INDENT = 400
-
-
 def locate(tokens: Tokens, failure: Failure) -> Failure:
     """The failure with the place, message and expectation of the likelier cause, if there is one."""
     if failure.place is not None or not tokens.kinds:
         return failure
-    view = _View(tokens)
+    view = View(tokens)
     if failure.message:
-        return _unbalanced_directive(view, failure)
+        return unbalanced_directive(view, failure)
     kind = view.kind(failure.index)
     found = _unbalanced_block(view, failure) if kind in _TELL_OF_BLOCKS else None
     return found or _lost_beginning(view, failure) or _extra_bracket(view, failure) or failure
@@ -115,7 +75,7 @@ class _Block:
     """Of its first statement."""
 
 
-def _unbalanced_block(view: _View, failure: Failure) -> Failure | None:
+def _unbalanced_block(view: View, failure: Failure) -> Failure | None:
     begin = failure.index - 1
     while begin > 0 and not (view.kind(begin) in _HEADS and view.is_word_here(begin)):
         begin -= 1
@@ -142,7 +102,7 @@ def _unbalanced_block(view: _View, failure: Failure) -> Failure | None:
     return None
 
 
-def _closer_fits(view: _View, failure: Failure, blocks: list[_Block], index: int) -> Failure | None:
+def _closer_fits(view: View, failure: Failure, blocks: list[_Block], index: int) -> Failure | None:
     """None when the end or branch stands where its block began."""
     kind = view.kind(index)
     if not blocks or view.line(index) == view.line(blocks[-1].index):
@@ -160,7 +120,7 @@ def _closer_fits(view: _View, failure: Failure, blocks: list[_Block], index: int
 
 
 def _has_left_block(
-    view: _View, failure: Failure, blocks: list[_Block], index: int
+    view: View, failure: Failure, blocks: list[_Block], index: int
 ) -> Failure | None:
     """A line that stands no further right than the block it is in."""
     begins = view.kind(index - 1) in _STATEMENT_FOLLOWS or view.kind(index) is Kind.SEMICOLON
@@ -180,7 +140,7 @@ def _has_left_block(
     return None
 
 
-def _deeper_line(view: _View, blocks: list[_Block], index: int) -> int | None:
+def _deeper_line(view: View, blocks: list[_Block], index: int) -> int | None:
     if not blocks or not view.is_first(index):
         return None
     block, column, before = blocks[-1], view.column(index), view.kind(index - 1)
@@ -192,18 +152,18 @@ def _deeper_line(view: _View, blocks: list[_Block], index: int) -> int | None:
     return index if column > block.body_column else None
 
 
-def _unclosed(view: _View, failure: Failure, block: _Block, index: int) -> Failure:
+def _unclosed(view: View, failure: Failure, block: _Block, index: int) -> Failure:
     closer = _CLOSER_OF[block.kind]
     opened = f"{_quoted(view, block.index)} of line {view.line(block.index) + 1}"
     message = f"expected {describe(closer)} for the {opened}"
     return replace(failure, place=index, message=message, expected=frozenset((closer,)))
 
 
-def _quoted(view: _View, index: int) -> str:
+def _quoted(view: View, index: int) -> str:
     return f"`{view.tokens.spellings[index]}`"
 
 
-def _statement_start(view: _View, index: int) -> int:
+def _statement_start(view: View, index: int) -> int:
     """Index of the first token of the statement that the token is in."""
     start = index
     while start > 0 and view.kind(start - 1) not in _STATEMENT_BOUNDS:
@@ -213,7 +173,7 @@ def _statement_start(view: _View, index: int) -> int:
     return start
 
 
-def _after_heading(view: _View, head: int) -> int:
+def _after_heading(view: View, head: int) -> int:
     index, depth = head + 2, 0
     while index < len(view.tokens.kinds):
         depth += (view.kind(index) is Kind.OPEN) - (view.kind(index) is Kind.CLOSE)
@@ -230,7 +190,7 @@ _BEGINNINGS: dict[Kind, tuple[Kind, ...]] = {
 }
 
 
-def _lost_beginning(view: _View, failure: Failure) -> Failure | None:
+def _lost_beginning(view: View, failure: Failure) -> Failure | None:
     """`А = 1 Тогда` without `Если`, a heading without `Процедура`: the statement is to blame."""
     index = failure.index
     kind = view.kind(index)
@@ -244,14 +204,14 @@ def _lost_beginning(view: _View, failure: Failure) -> Failure | None:
     return replace(failure, place=start, message=f"expected {words}", expected=frozenset(missing))
 
 
-def _is_lost_heading(view: _View, start: int, index: int) -> bool:
+def _is_lost_heading(view: View, start: int, index: int) -> bool:
     """`Имя(Параметр)` on a line of its own, with lines below that are indented as a body is."""
     is_call = view.kind(start) is Kind.NAME and view.kind(start + 1) is Kind.OPEN
     is_body = view.is_first(index) and view.column(index) > view.column(start)
     return is_call and is_body and view.kind(index - 1) is Kind.CLOSE
 
 
-def _extra_bracket(view: _View, failure: Failure) -> Failure | None:
+def _extra_bracket(view: View, failure: Failure) -> Failure | None:
     """An opening bracket written twice, or one whose call lost its name."""
     start, brackets = _statement_start(view, failure.index), []
     for index in range(start, min(failure.index, len(view.tokens.kinds))):
@@ -270,55 +230,3 @@ def _extra_bracket(view: _View, failure: Failure) -> Failure | None:
     expected = frozenset((Kind.NAME,)) if lost_name else frozenset()
     message = "these brackets hold more than an expression" if is_comma else "not closed"
     return replace(failure, place=opened, message=message, expected=expected)
-
-
-def _unbalanced_directive(view: _View, failure: Failure) -> Failure:
-    """A preprocessor line too many or too few: where its like would have stood."""
-    lines = [
-        (index, parse_directive(view.tokens.spellings[index]).line)
-        for index, kind in enumerate(view.tokens.kinds[: failure.index])
-        if kind is Kind.DIRECTIVE
-    ]
-    place = None
-    if failure.index >= len(view.tokens.kinds):
-        place = _unclosed_directive(view, lines)
-    elif view.kind(failure.index) is Kind.DIRECTIVE:
-        line = parse_directive(view.tokens.spellings[failure.index]).line
-        if line in (Line.END_REGION, Line.END_IF, Line.ELSE, Line.ELSIF):
-            wanted = Line.END_REGION if line is Line.END_REGION else Line.END_IF
-            # Regions follow one another: this one began where the last one ended.
-            ends = [index for index, one in lines if one in (wanted, Line.IF, Line.ELSE)]
-            begin = ends[-1] + 1 if ends else 0
-            has_method = any(kind in _HEADS for kind in view.tokens.kinds[begin : failure.index])
-            if has_method:
-                number = view.line(failure.index) + 1
-                spelling = view.tokens.spellings[failure.index].split()[0]
-                opener = _OPENER_NAMES[wanted]
-                message = f"expected {opener} for the `{spelling}` of line {number}"
-                return replace(failure, place=begin, message=message)
-    return replace(failure, place=place) if place is not None else failure
-
-
-_OPENER_NAMES = {Line.END_REGION: "`#Область`/`#Region`", Line.END_IF: "`#Если`/`#If`"}
-
-
-def _unclosed_directive(view: _View, lines: list[tuple[int, Line]]) -> int | None:
-    """The second of two equal lines, or the next beginning after the one that is not closed."""
-    open_lines: dict[Line, list[int]] = {Line.IF: [], Line.REGION: []}
-    for index, line in lines:
-        if line in open_lines:
-            open_lines[line].append(index)
-        elif line in (Line.END_IF, Line.END_REGION):
-            matching = open_lines[Line.IF if line is Line.END_IF else Line.REGION]
-            if matching:
-                matching.pop()
-    still_open = [(indices[-1], line) for line, indices in open_lines.items() if indices]
-    if not still_open:
-        return None
-    opened, kind = max(still_open, key=lambda one: one[0])
-    spellings = view.tokens.spellings
-    for near in (opened - 1, opened + 1):
-        if view.kind(near) is Kind.DIRECTIVE and spellings[near] == spellings[opened]:
-            return max(near, opened)
-    following = (index for index, line in lines if index > opened and line is kind)
-    return next((index for index in following if view.kind(index - 1) is not Kind.DIRECTIVE), None)
