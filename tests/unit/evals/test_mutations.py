@@ -68,7 +68,7 @@ fragments = st.lists(st.sampled_from(BSL_WORDS.split(" ")), max_size=14)
 
 
 @given(fragments.map(lambda parts: " ".join(parts).replace("_", " ")))
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_checker_and_judge_agree_on_any_text(text: str) -> None:
     assert (BSL.check(text) is None) == stays_valid(text)
 

@@ -48,7 +48,7 @@ modules = st.lists(st.sampled_from(PARTS), max_size=12).map("".join)
 
 
 @given(modules, st.data())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_insertion_is_judged_as_the_whole_text_is(text: str, data: st.DataObject) -> None:
     first = data.draw(st.integers(0, len(text)))
     second = data.draw(st.integers(first, len(text)))
@@ -57,7 +57,7 @@ def test_insertion_is_judged_as_the_whole_text_is(text: str, data: st.DataObject
 
 
 @given(modules, st.data())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_beginning_is_judged_as_the_whole_text_is(text: str, data: st.DataObject) -> None:
     text = text[: data.draw(st.integers(0, len(text)))]
     assert BSL.check_prefix(text) is FORGETFUL.check_prefix(text)
