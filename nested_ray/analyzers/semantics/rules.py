@@ -19,7 +19,8 @@ UNRESOLVED_NAME = _rule(
     "A name is used that nothing defines.",
     "It ends in a NameError (Python) or keeps the module from compiling (BSL). Define or import the "
     "name, or correct its spelling. Python modules that fill their own namespace at run time "
-    "(`globals()`, `exec`, star imports) are not judged.",
+    "(`globals()`, `exec`, star imports) and BSL modules of forms and objects, whose attributes are names "
+    "too, are not judged.",
 )
 READ_BEFORE_ASSIGNMENT = _rule(
     *("read-before-assignment", Severity.ERROR, _BOTH),

@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 from nested_ray.analyzers.findings import Finding, Location
 from nested_ray.analyzers.semantics import rules
-from nested_ray.analyzers.semantics.bsl.module import Arguments, BslModule, Method, any_of, one
+from nested_ray.analyzers.semantics.bsl.methods import Method
+from nested_ray.analyzers.semantics.bsl.module import Arguments, BslModule
 from nested_ray.analyzers.semantics.bsl.names import Names, PlainCall
+from nested_ray.analyzers.semantics.bsl.patterns import any_of, one
 from nested_ray.analyzers.semantics.bsl.report import Reporter
 from nested_ray.languages.bsl.keywords import Kind
 from nested_ray.repository.metadata_paths import MANAGERS

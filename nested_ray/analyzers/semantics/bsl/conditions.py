@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from nested_ray.analyzers.findings import Finding, Location, Rule
 from nested_ray.analyzers.semantics import rules
-from nested_ray.analyzers.semantics.bsl.module import BslModule, any_of, one
+from nested_ray.analyzers.semantics.bsl.module import BslModule
+from nested_ray.analyzers.semantics.bsl.patterns import any_of, one
 from nested_ray.analyzers.semantics.bsl.report import Reporter
 from nested_ray.languages.bsl.keywords import Kind
 

@@ -9,7 +9,9 @@ from functools import cached_property
 from nested_ray.analyzers.findings import Finding, Location
 from nested_ray.analyzers.semantics import rules
 from nested_ray.analyzers.semantics.bsl.calls import OutgoingCall, fits, wrong_arity
-from nested_ray.analyzers.semantics.bsl.module import BslModule, Method, read_module
+from nested_ray.analyzers.semantics.bsl.methods import Method
+from nested_ray.analyzers.semantics.bsl.module import BslModule
+from nested_ray.analyzers.semantics.bsl.reading import read_module
 from nested_ray.analyzers.semantics.bsl.report import Reporter
 from nested_ray.repository.base import Repository
 from nested_ray.repository.metadata_paths import ModulePlace, module_place

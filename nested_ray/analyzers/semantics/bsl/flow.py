@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from nested_ray.analyzers.findings import Finding, Location
 from nested_ray.analyzers.semantics import rules
-from nested_ray.analyzers.semantics.bsl.module import BslModule, Method, any_of
+from nested_ray.analyzers.semantics.bsl.methods import Method
+from nested_ray.analyzers.semantics.bsl.module import BslModule
+from nested_ray.analyzers.semantics.bsl.patterns import any_of
 from nested_ray.analyzers.semantics.bsl.report import Reporter
 from nested_ray.languages.bsl.directives import Line
 from nested_ray.languages.bsl.keywords import Kind

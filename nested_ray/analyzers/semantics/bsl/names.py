@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from nested_ray.analyzers.semantics.bsl.module import BslModule, any_of, one
+from nested_ray.analyzers.semantics.bsl.module import BslModule
+from nested_ray.analyzers.semantics.bsl.patterns import any_of, one
 from nested_ray.languages.bsl.keywords import Kind
 
 _NAME = re.compile(

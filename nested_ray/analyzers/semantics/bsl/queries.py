@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from nested_ray.analyzers.findings import Finding
 from nested_ray.analyzers.semantics import rules
-from nested_ray.analyzers.semantics.bsl.module import BslModule, Method, any_of, one
+from nested_ray.analyzers.semantics.bsl.methods import Method
+from nested_ray.analyzers.semantics.bsl.module import BslModule
 from nested_ray.analyzers.semantics.bsl.names import Names
+from nested_ray.analyzers.semantics.bsl.patterns import any_of, one
 from nested_ray.analyzers.semantics.bsl.report import Reporter
 from nested_ray.languages.bsl.keywords import Kind
 

@@ -16,7 +16,8 @@ from nested_ray.analyzers.semantics.bsl.calls import (
 from nested_ray.analyzers.semantics.bsl.conditions import contradictions
 from nested_ray.analyzers.semantics.bsl.configuration import Configuration
 from nested_ray.analyzers.semantics.bsl.flow import flow_findings
-from nested_ray.analyzers.semantics.bsl.module import BslModule, Method, read_module
+from nested_ray.analyzers.semantics.bsl.methods import Method
+from nested_ray.analyzers.semantics.bsl.module import BslModule
 from nested_ray.analyzers.semantics.bsl.names import (
     BEFORE_STATEMENT,
     Names,
@@ -25,6 +26,7 @@ from nested_ray.analyzers.semantics.bsl.names import (
     read_names,
 )
 from nested_ray.analyzers.semantics.bsl.queries import query_findings
+from nested_ray.analyzers.semantics.bsl.reading import read_module
 from nested_ray.analyzers.semantics.bsl.report import Reporter, all_called
 from nested_ray.analyzers.semantics.bsl.variables import variable_findings
 from nested_ray.repository.base import Repository

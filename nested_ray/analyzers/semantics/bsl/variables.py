@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from nested_ray.analyzers.findings import Finding, Location
 from nested_ray.analyzers.semantics import rules
-from nested_ray.analyzers.semantics.bsl.module import BslModule, Method
+from nested_ray.analyzers.semantics.bsl.methods import Method
+from nested_ray.analyzers.semantics.bsl.module import BslModule
 from nested_ray.analyzers.semantics.bsl.names import Names
 from nested_ray.analyzers.semantics.bsl.report import Reporter
 from nested_ray.languages.bsl.builtins import global_names
@@ -95,6 +96,14 @@ def _is_shared_shape(report: Reporter, module: BslModule, method: Method) -> boo
     return len(shape) > 1 and module.num_of_shape[shape] > 1
 
 
+def _local_spellings(module: BslModule, method: Method, names: Names) -> dict[str, str]:
+    """The method's parameters and variables: folded name → as written."""
+    found = {module.words[p.token]: p.name for p in method.parameters}
+    for name in (*names.written, *names.loops, *names.declared):
+        found.setdefault(name, module.spelling(names.first_binding(name) or 0))
+    return found
+
+
 def _without_value(
     report: Reporter, module: BslModule, method: Method, names: Names, parameters: set[str]
 ) -> Iterator[Finding]:
@@ -110,7 +119,8 @@ def _without_value(
             continue
         spelling, span = module.spelling(token), module.span(token)
         if bound is None:
-            meant = report.meant(name, report.common_modules, among="modules")
+            known = {**report.common_modules, **_local_spellings(module, method, names)}
+            meant = report.meant(name, known, among=f"names of {method.name}")
             if module.kinds[token + 1] == Kind.DOT and not meant:
                 continue  # may be a module of the configuration that an extension extends
             yield report.finding(

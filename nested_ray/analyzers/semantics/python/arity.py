@@ -9,19 +9,14 @@ from dataclasses import dataclass
 from nested_ray.analyzers.findings import Finding, Location
 from nested_ray.analyzers.semantics import rules
 from nested_ray.analyzers.semantics.python import classes
-from nested_ray.analyzers.semantics.python.module import (
-    Call,
-    Definition,
-    Function,
-    PythonModule,
-    Scope,
-)
+from nested_ray.analyzers.semantics.python.module import PythonModule
 from nested_ray.analyzers.semantics.python.signatures import (
     Signature,
     decorators_of,
     misfit,
     signature_of,
 )
+from nested_ray.analyzers.semantics.python.tree import Call, Definition, Function, Scope
 from nested_ray.languages.base import Span
 
 _CHANGED_LATER = {"__defaults__", "__kwdefaults__", "__code__", "__call__", "__init__", "__new__"}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import builtins
 
-from nested_ray.analyzers.semantics.python.module import Function, PythonModule, Scope
+from nested_ray.analyzers.semantics.python.module import PythonModule
 from nested_ray.analyzers.semantics.python.signatures import Signature, decorators_of, signature_of
+from nested_ray.analyzers.semantics.python.tree import Function, Scope
 
 _EXCEPTIONS = {
     name

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from nested_ray.analyzers.findings import Finding, Location, Severity
 from nested_ray.analyzers.semantics import rules
-from nested_ray.analyzers.semantics.python.module import Function, PythonModule, children_of
+from nested_ray.analyzers.semantics.python.module import PythonModule
 from nested_ray.analyzers.semantics.python.signatures import decorators_of
+from nested_ray.analyzers.semantics.python.tree import Function, children_of
 from nested_ray.languages.base import Span
 
 _BLOCK_FIELDS = frozenset(("body", "orelse", "finalbody", "handlers", "cases"))

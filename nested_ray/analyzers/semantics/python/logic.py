@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from nested_ray.analyzers.findings import Finding, Location, Rule
 from nested_ray.analyzers.semantics import rules
-from nested_ray.analyzers.semantics.python.module import PythonModule, Scope
+from nested_ray.analyzers.semantics.python.module import PythonModule
+from nested_ray.analyzers.semantics.python.tree import Scope
 
 _CHANGES = {
     *("append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse"),

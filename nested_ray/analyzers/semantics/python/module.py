@@ -9,45 +9,24 @@ import ast
 import re
 import warnings
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cache, cached_property
-from typing import Literal, NamedTuple
+from functools import cached_property
+from typing import NamedTuple
 
 from nested_ray.analyzers.semantics.places import Places
+from nested_ray.analyzers.semantics.python.tree import (
+    Call,
+    Definition,
+    Scope,
+    children_of,
+    computed_outside,
+    expects_error,
+    parameters_of,
+)
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-_RAISES = re.compile(r"raises|suppress|warns|check_", re.IGNORECASE)
-_CATCHES_TYPE_ERROR = {"TypeError", "Exception", "BaseException"}
 _OWN_NAMESPACE = re.compile(
     r"\b(?:globals|vars|locals|exec|_convert_|global_enum|_test_simple_enum)\b|sys\.modules\[|__dict__"
 )
-
-
-@dataclass(eq=False)
-class Scope:
-    """A module, class or function and every place where it binds a name."""
-
-    kind: Literal["module", "class", "function"]
-    node: ast.AST
-    parent: Scope | None
-    bindings: dict[str, list[ast.AST]] = field(default_factory=lambda: defaultdict(list))
-
-    def only_binding(self, name: str) -> ast.AST | None:
-        """What binds the name, when exactly one place does."""
-        found = self.bindings.get(name, ())
-        return found[0] if len(found) == 1 else None
-
-
-class Call(NamedTuple):
-    node: ast.Call
-    scope: Scope
-    is_guarded: bool
-    """Inside a block that expects an exception: a wrong call may be meant."""
-
-
 _Visit = tuple[ast.AST, Scope, bool]
 """A node, the scope it stands in, and whether it is guarded."""
 
@@ -98,7 +77,9 @@ class PythonModule:
         if isinstance(node, ast.arg):
             return []  # its annotation was visited outside
         inner: set[int] = set()
-        if isinstance(node, (ast.Try, ast.TryStar, ast.With, ast.AsyncWith)) and _expects(node):
+        if isinstance(node, (ast.Try, ast.TryStar, ast.With, ast.AsyncWith)) and expects_error(
+            node
+        ):
             inner = set(map(id, node.body))
         return [(child, scope, is_guarded or id(child) in inner) for child in children_of(node)]
 
@@ -115,8 +96,8 @@ class PythonModule:
             guarded = is_guarded and not (is_inner and kind == "function")
             if arguments is not None and child is arguments:
                 # Parameters are bound inside; their defaults and annotations are computed outside.
-                visits += [(part, scope, is_guarded) for part in _outside(arguments)]
-                visits += [(argument, inner, guarded) for argument in _parameters(arguments)]
+                visits += [(part, scope, is_guarded) for part in computed_outside(arguments)]
+                visits += [(argument, inner, guarded) for argument in parameters_of(arguments)]
             else:
                 visits.append((child, inner if is_inner else scope, guarded))
         return visits
@@ -158,57 +139,6 @@ class PythonModule:
 class _Extent(NamedTuple):
     node: Definition
     outer: int
-
-
-def children_of(node: ast.AST) -> list[ast.AST]:
-    """The parts of a node in order, without operators, contexts and constants."""
-    found: list[ast.AST] = []
-    for name in _fields(type(node)):
-        value = getattr(node, name, None)
-        if isinstance(value, list):
-            found += [each for each in value if isinstance(each, ast.AST)]
-        elif isinstance(value, ast.AST):
-            found.append(value)
-    return found
-
-
-@cache
-def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
-    """The fields of a kind of node that can hold parts with names, calls or statements in them."""
-    left_out = {"ctx", "op", "ops", "id", "attr", "arg", "name", "names", "kind", "type_comment"}
-    return tuple(name for name in kind._fields if name not in left_out)
-
-
-def _parameters(arguments: ast.arguments) -> list[ast.arg]:
-    found = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    return found + [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
-
-
-def _outside(arguments: ast.arguments) -> list[ast.expr]:
-    """What is computed where the function is defined."""
-    annotations = [a.annotation for a in _parameters(arguments)]
-    values = [*arguments.defaults, *arguments.kw_defaults, *annotations]
-    return [value for value in values if value is not None]
-
-
-def _expects(node: ast.Try | ast.TryStar | ast.With | ast.AsyncWith) -> bool:
-    """Whether the body may be meant to raise TypeError."""
-    if isinstance(node, (ast.With, ast.AsyncWith)):
-        names = (_last_name(item.context_expr) for item in node.items)
-        return any(_RAISES.search(name) for name in names)
-    return any(_catches(handler.type) for handler in node.handlers)
-
-
-def _catches(caught: ast.expr | None) -> bool:
-    if isinstance(caught, ast.Tuple):
-        return any(_catches(each) for each in caught.elts)
-    return caught is None or _last_name(caught) in _CATCHES_TYPE_ERROR
-
-
-def _last_name(node: ast.expr) -> str:
-    if isinstance(node, ast.Call):
-        node = node.func
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def _on_call(module: PythonModule, node: ast.Call, scope: Scope, is_guarded: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from nested_ray.analyzers.semantics.python.module import Function
+from nested_ray.analyzers.semantics.python.tree import Function
 
 _KEEP_SIGNATURE = {
     *("staticmethod", "classmethod", "abstractmethod", "override", "final"),
