@@ -17,9 +17,9 @@ from nested_ray.bugs.judge import (
     SIGNAL_SHARE,
     Judge,
     choose_alternative,
-    comparison,
     likeliest_options,
     ranker_ratio,
+    signal_values,
 )
 from nested_ray.bugs.neighbours import Parameters
 from nested_ray.bugs.reading import CodeReading, read_code
@@ -49,6 +49,8 @@ class Suspicion:
     """The likeliest other option."""
     confidence: float
     """Calibrated probability that the slot is wrong; 0 where the level did not read it."""
+    suspicion: float
+    """Log-odds that it is wrong, before the level has read it."""
     log_ratio: float
     """How much likelier the other option is, natural logarithm: ranker and level together."""
     counts: tuple[int, int] | None = None
@@ -103,8 +105,9 @@ class BugDetector:
     ) -> list[Suspicion]:
         """Every slot of a kind that was learned, by place; the level reads those over the gates."""
         ranked = list(self._rank(code, slots, parameters or {}))
-        over = [item for item in ranked if item.excess >= 0]
-        over.sort(key=lambda item: -item.excess)
+        gate = self._judge.calibrated.gate
+        over = [item for item in ranked if item.suspicion >= gate]
+        over.sort(key=lambda item: -item.suspicion)
         read = {id(item) for item in over[:MAX_RESCORED]}
         judged = [
             self._read(path, code, item) if id(item) in read else item.unread for item in ranked
@@ -116,11 +119,14 @@ class BugDetector:
     ) -> Iterator[Ranked]:
         for kind in KINDS:
             own = [slot for slot in slots if slot.kind == kind]
-            if kind in self._judge.kinds and own:
-                scores_SO = self._judge.rankers[kind].score(slot_features(code, own, parameters))
-                for slot, log_probs_O in zip(own, scores_SO, strict=True):
-                    ratio = ranker_ratio(log_probs_O, 0)
-                    yield Ranked(slot, log_probs_O, ratio - self._judge.kinds[kind].gate)
+            if kind not in self._judge.kinds or not own:
+                continue
+            model, prior = self._judge.models[kind], self._judge.kinds[kind].prior
+            features = slot_features(code, own, parameters)
+            log_probs_SO = model.ranker.score(features)
+            doubts_S = model.doubts(features, log_probs_SO).tolist()
+            for slot, log_probs_O, doubt in zip(own, log_probs_SO, doubts_S, strict=True):
+                yield Ranked(slot, log_probs_O, doubt, prior)
 
     def _read(self, path: str, code: CodeReading, ranked: Ranked) -> Suspicion:
         """Ask level and memory about a slot."""
@@ -130,12 +136,13 @@ class BugDetector:
         if rescored is None:
             return ranked.unread
         other = choose_alternative(log_probs_O, rescored, 0)
-        values = comparison(log_probs_O, rescored, 0, other)
+        signals = signal_values(rescored, 0, other)
         return Suspicion(
             slot=slot,
             option=other,
-            confidence=self._judge.confidence(slot.kind, values),
-            log_ratio=values[0] + SIGNAL_SHARE * values[1],
+            suspicion=ranked.suspicion,
+            confidence=self._judge.confidence(slot.kind, ranked.doubt, signals),
+            log_ratio=float(log_probs_O[other] - log_probs_O[0]) + SIGNAL_SHARE * signals[0],
             counts=(rescored.count(0), rescored.count(other)),
         )
 
@@ -146,14 +153,21 @@ class Ranked:
 
     slot: Slot
     log_probs_O: NDArray[np.float32]
-    excess: float
-    """How far its ratio lies over the gate of its kind."""
+    doubt: float
+    """Log-odds that it is wrong, as if half of the slots were."""
+    prior: float
+
+    @property
+    def suspicion(self) -> float:
+        """Log-odds that it is wrong, before the level has read it."""
+        return self.prior + self.doubt
 
     @property
     def unread(self) -> Suspicion:
         """What is said of it without the level."""
         option = likeliest_options(self.log_probs_O, 0, 1)[-1]
-        return Suspicion(self.slot, option, 0.0, ranker_ratio(self.log_probs_O, 0))
+        ratio = ranker_ratio(self.log_probs_O, 0)
+        return Suspicion(self.slot, option, 0.0, self.suspicion, ratio)
 
 
 def finding_of(path: str, code: CodeReading, found: Suspicion) -> Finding:

@@ -112,7 +112,7 @@ class Evidence:
     def _meanings(self, at: int, word: str, name: str) -> list[float]:
         """How far the name means what its surroundings ask for, by the words in it."""
         near, parts = self._near, set(name_parts(name))
-        wanted = (near.target(at), near.keyword(at), self._parameter(at))
+        wanted = (near.target_name(at), near.keyword(at), self._parameter(at))
         values = []
         for text in wanted:
             asked = set(name_parts(text)) if text else set()

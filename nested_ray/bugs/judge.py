@@ -6,42 +6,47 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
+from nested_ray.bugs.doubt import Doubt, KindModel
 from nested_ray.bugs.ranker import Ranker
 from nested_ray.bugs.rescoring import NUM_SIGNALS, Rescored
 from nested_ray.bugs.slots import KINDS, SlotKind
 from nested_ray.errors import InferenceError
 from nested_ray.inference.bundle import read_json, require_file, write_json
 
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
 FORMAT = 1
 FOLDER = "bugs"
 FACTS_FILE = "bugs.json"
-WEIGHTS_FILE = "rankers.safetensors"
+WEIGHTS_FILE = "models.safetensors"
 
 SIGNAL_SHARE = 0.3
 """Weight of the level's word beside the ranker's when the alternative is chosen."""
 RATIO_LIMIT = 12.0
 """Log-likelihood ratios beyond this are all equally certain."""
-NUM_VALUES = 2 + NUM_SIGNALS
 
 
 @dataclass(frozen=True)
 class KindJudge:
-    """What decides about one kind of slot."""
+    """What decides about one kind of slot beside its model."""
 
-    gate: float
-    """Log-likelihood ratio of the ranker from which a slot is rescored."""
-    weights: tuple[float, ...]
-    """Of `comparison`, and an intercept."""
-    slope: float
-    """Calibration: confidence = sigmoid(slope * weighted sum + shift), at the stated bug rate."""
-    shift: float
+    signals: tuple[float, ...]
+    """Weights of what level and memory say, in log-odds."""
+    prior: float
+    """Log-odds of a bug in any slot of the kind, at the stated bug rate."""
+
+    def log_odds(self, doubt: float, signals: Sequence[float]) -> float:
+        """Before calibration."""
+        said = sum(w * v for w, v in zip(self.signals, signals, strict=True))
+        return self.prior + doubt + said
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,11 @@ class Calibrated:
     """What calibration was made for, and what it found on the half of the validation split kept for it."""
 
     bugs_per_1000_lines: float
+    gate: float
+    """Log-odds by the ranker from which the level reads a slot."""
+    slope: float
+    shift: float
+    """Confidence is sigmoid(slope * log-odds + shift)."""
     threshold: float
     """Findings with less confidence are not posted."""
     alarms_per_1000_lines: float
@@ -61,23 +71,24 @@ class Calibrated:
 class Judge:
     """Learned with a level, stored in its folder of the nest directory."""
 
-    rankers: Mapping[SlotKind, Ranker]
+    models: Mapping[SlotKind, KindModel]
     kinds: Mapping[SlotKind, KindJudge]
     calibrated: Calibrated
 
-    def confidence(self, kind: SlotKind, values: Sequence[float]) -> float:
-        """Probability that the slot is wrong, given the comparison with its best alternative."""
-        judge = self.kinds[kind]
-        return sigmoid(judge.slope * weighted(judge.weights, values) + judge.shift)
+    def confidence(self, kind: SlotKind, doubt: float, signals: Sequence[float]) -> float:
+        """Probability that the slot is wrong after level and memory have spoken."""
+        log_odds = self.kinds[kind].log_odds(doubt, signals)
+        return sigmoid(self.calibrated.slope * log_odds + self.calibrated.shift)
 
     def save(self, level_dir: Path) -> None:
         """Write `bugs/` into a level's folder."""
         folder = level_dir / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {
-            f"{kind}.{name}": tensor.contiguous()
-            for kind, ranker in self.rankers.items()
-            for name, tensor in ranker.state_dict().items()
+            f"{kind}.{part}.{name}": tensor.contiguous()
+            for kind, model in self.models.items()
+            for part, module in (("ranker", model.ranker), ("doubt", model.doubt))
+            for name, tensor in module.state_dict().items()
         }
         save_file(tensors, folder / WEIGHTS_FILE)
         kinds = {kind: asdict(judge) for kind, judge in self.kinds.items()}
@@ -99,8 +110,8 @@ class Judge:
                 kind: kind_judge(facts["kinds"][kind]) for kind in KINDS if kind in facts["kinds"]
             }
             tensors = load_file(require_file(folder / WEIGHTS_FILE))
-            rankers: dict[SlotKind, Ranker] = {kind: load_ranker(tensors, kind) for kind in kinds}
-            return cls(rankers, kinds, Calibrated(**facts["calibrated"]))
+            models: dict[SlotKind, KindModel] = {kind: load_model(tensors, kind) for kind in kinds}
+            return cls(models, kinds, Calibrated(**facts["calibrated"]))
         except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as exc:
             raise InferenceError(
                 f"{folder} holds no bug detector that can be loaded: {exc}; fetch the version again"
@@ -108,19 +119,24 @@ class Judge:
 
 
 def kind_judge(values: dict[str, Any]) -> KindJudge:
-    judge = KindJudge(**{**values, "weights": tuple(values["weights"])})
-    if len(judge.weights) != NUM_VALUES + 1:
-        raise ValueError(f"{len(judge.weights)} weights, expected {NUM_VALUES + 1}")
+    judge = KindJudge(tuple(values["signals"]), float(values["prior"]))
+    if len(judge.signals) != NUM_SIGNALS:
+        raise ValueError(f"{len(judge.signals)} weights of signals, expected {NUM_SIGNALS}")
     return judge
 
 
-def load_ranker(tensors: Mapping[str, Any], kind: str) -> Ranker:
-    ranker = Ranker()
-    prefix = f"{kind}."
-    ranker.load_state_dict(
+def load_model(tensors: Mapping[str, Tensor], kind: str) -> KindModel:
+    return KindModel(
+        load_module(Ranker(), tensors, f"{kind}.ranker."),
+        load_module(Doubt(), tensors, f"{kind}.doubt."),
+    )
+
+
+def load_module(module: ModuleT, tensors: Mapping[str, Tensor], prefix: str) -> ModuleT:
+    module.load_state_dict(
         {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
     )
-    return ranker.eval()
+    return module.eval()
 
 
 def ranker_ratio(log_probs_O: NDArray[np.floating], option: int) -> float:
@@ -142,19 +158,13 @@ def choose_alternative(log_probs_O: NDArray[np.floating], rescored: Rescored, op
     return max(others, key=lambda other: log_probs_O[other] + SIGNAL_SHARE * rescored.of(other)[0])
 
 
-def comparison(
-    log_probs_O: NDArray[np.floating], rescored: Rescored, option: int, other: int
-) -> list[float]:
-    """What speaks for the other option against the one that stands there: NUM_VALUES numbers."""
-    signals = (rescored.of(other) - rescored.of(option)).tolist()
-    ratio = float(log_probs_O[other] - log_probs_O[option])
-    limited = [max(-RATIO_LIMIT, min(RATIO_LIMIT, value)) for value in (ratio, *signals)]
-    return [*limited, float(log_probs_O[other])]
+def signal_values(rescored: Rescored, option: int, other: int) -> list[float]:
+    """What level and memory say for the other option: NUM_SIGNALS log-likelihood ratios."""
+    return [limited(value) for value in (rescored.of(other) - rescored.of(option)).tolist()]
 
 
-def weighted(weights: Sequence[float], values: Sequence[float]) -> float:
-    """Weighted sum with the intercept that ends the weights."""
-    return weights[-1] + sum(w * v for w, v in zip(weights[:-1], values, strict=True))
+def limited(ratio: float) -> float:
+    return max(-RATIO_LIMIT, min(RATIO_LIMIT, ratio))
 
 
 def sigmoid(value: float) -> float:

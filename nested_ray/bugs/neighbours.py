@@ -60,31 +60,34 @@ class Neighbours:
             return ""
         return self.shape(assigning - 1)
 
+    def target_name(self, position: int) -> str:
+        """The whole name that the statement assigns to: `width` of `self.width`."""
+        assigning = self._code.assignments.get(self._code.statements[position])
+        return self._code.word(assigning - 1) if assigning and assigning < position else ""
+
     def keyword(self, position: int) -> str:
-        """The name of the keyword argument whose value begins here."""
-        is_keyword = self._code.word(position - 1) == "=" and self._code.depths[position] > 0
-        return self._code.word(position - 2) if is_keyword else ""
+        """The keyword argument, or the key in quotes, whose value begins here."""
+        code = self._code
+        if position < 2 or not code.depths[position]:
+            return ""
+        if code.words[position - 1] == "=":
+            return code.words[position - 2]
+        is_key = code.words[position - 1] in (":", ",") and code.words[position - 2] == '""'
+        return code.language.fold(code.spelling(position - 2).strip("'\"")[:40]) if is_key else ""
 
     def _name(self, slot: Slot, name: str) -> list[tuple[str, str]]:
         at = slot.position
         left, right = self.shape(at - 1), self.shape(at + 1)
         contexts = (
-            f"l {left}",
-            f"r {right}",
             f"lr {left} {right}",
             f"ll {self.shape(at - 2)} {left}",
             f"rr {right} {self.shape(at + 2)}",
             f"call {self.callee(at)} {right}",
-            f"head {self.head(at)} {left}",
             f"target {self.target(at)} {left}",
-            f"llr {self.shape(at - 2)} {left} {right}",
-            "any",
+            f"head {self.head(at)} {left}",
         )
-        folded, last = self._code.language.fold(name), name_parts(name)[-1]
-        return [
-            *((f"w{text}", folded) for text in contexts),
-            *((f"p{text}", last) for text in contexts),
-        ]
+        last = name_parts(name)[-1]
+        return [(text, last) for text in contexts]
 
     def _word(self, slot: Slot, word: str) -> list[tuple[str, str]]:
         at = slot.position

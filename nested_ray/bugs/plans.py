@@ -7,20 +7,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nested_ray.bugs.ranker import Ranker
+from nested_ray.bugs.doubt import KindModel
 from nested_ray.bugs.samples import FileSlots, Sample, draw_samples
 from nested_ray.bugs.slots import SlotKind
 
-GATE_PER_1000_LINES: dict[SlotKind, float] = {
-    "name": 8.0,
-    "operator": 4.0,
-    "literal": 4.0,
-    "arguments": 4.0,
-}
+GATE_PER_1000_LINES = 20.0
 """Slots of right code that the level has to read: a second of one core per 1,000 lines."""
-
 MIN_SLOTS = 30
-"""A kind with fewer slots in a half of the validation split is left out."""
+"""A kind with fewer slots is left out."""
+
+
+@dataclass(frozen=True)
+class Half:
+    """One half of the validation split."""
+
+    num_lines: int
+    clean: dict[SlotKind, list[Sample]]
+    bugs: dict[SlotKind, list[Sample]]
+    """Every slot once more, with one bug."""
+
+    @property
+    def kinds(self) -> tuple[SlotKind, ...]:
+        return tuple(self.clean)
 
 
 def split_evenly(files: Sequence[FileSlots]) -> tuple[list[FileSlots], list[FileSlots]]:
@@ -34,66 +42,30 @@ def split_evenly(files: Sequence[FileSlots]) -> tuple[list[FileSlots], list[File
     return halves
 
 
-def fit_gates(
-    files: Sequence[FileSlots], rankers: Mapping[SlotKind, Ranker], seed: int
-) -> dict[SlotKind, float]:
-    """The ratio that GATE_PER_1000_LINES slots of right code exceed, by kind."""
-    num_lines = sum(file.num_lines for file in files)
-    gates: dict[SlotKind, float] = {}
-    for kind, ranker in rankers.items():
-        clean, _ = draw_samples(files, kind, ranker, np.random.default_rng(seed))
-        if len(clean) >= MIN_SLOTS:
-            ratios = sorted((sample.ratio for sample in clean), reverse=True)
-            passing = min(int(GATE_PER_1000_LINES[kind] * num_lines / 1000), len(ratios) - 1)
-            gates[kind] = ratios[passing]
-    return gates
-
-
-@dataclass(frozen=True)
-class KindPlan:
-    """Which samples of a kind are read by the level, and what each one stands for."""
-
-    clean: list[Sample]
-    bugs: list[Sample]
-    num_clean: int
-    """Slots of right code over the gate; `clean` are drawn from them."""
-    gate_recall: float
-    """Share of bugs over the gate; `bugs` are drawn from those."""
+def read_half(
+    files: Sequence[FileSlots], models: Mapping[SlotKind, KindModel], rng: np.random.Generator
+) -> Half:
+    """Samples of every kind that has enough slots."""
+    clean: dict[SlotKind, list[Sample]] = {}
+    bugs: dict[SlotKind, list[Sample]] = {}
+    for kind, model in models.items():
+        right, wrong = draw_samples(files, kind, model, rng)
+        if min(len(right), len(wrong)) >= MIN_SLOTS:
+            clean[kind], bugs[kind] = right, wrong
+    return Half(sum(file.num_lines for file in files), clean, bugs)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is read of one half of the validation split."""
+    """What the level reads of a half."""
 
-    kinds: dict[SlotKind, KindPlan]
+    clean: list[Sample]
+    """Slots of right code over the gate, the most suspicious ones."""
+    bugs: list[Sample]
+    """Bugs over the gate, equally many of each kind."""
+    gate_recall: dict[SlotKind, float]
+    """Share of bugs over the gate."""
     num_lines: int
-
-    @property
-    def num_samples(self) -> int:
-        return sum(len(kind.clean) + len(kind.bugs) for kind in self.kinds.values())
-
-
-def plan(
-    files: Sequence[FileSlots],
-    rankers: Mapping[SlotKind, Ranker],
-    gates: Mapping[SlotKind, float],
-    max_samples: int,
-    seed: int,
-) -> Plan:
-    """Samples over the gates, at most `max_samples`, right code and bugs alike."""
-    rng = np.random.default_rng(seed)
-    kinds: dict[SlotKind, KindPlan] = {}
-    share = sum(GATE_PER_1000_LINES[kind] for kind in gates) or 1.0
-    for kind, gate in gates.items():
-        clean, bugs = draw_samples(files, kind, rankers[kind], rng)
-        if len(clean) < MIN_SLOTS or not bugs:
-            continue
-        over = [[sample for sample in part if sample.ratio >= gate] for part in (clean, bugs)]
-        most = max(int(max_samples * GATE_PER_1000_LINES[kind] / share / 2), 8)
-        chosen = [draw(part, most, rng) for part in over]
-        if all(chosen):
-            kinds[kind] = KindPlan(chosen[0], chosen[1], len(over[0]), len(over[1]) / len(bugs))
-    return Plan(kinds, sum(file.num_lines for file in files))
 
 
 def draw(samples: Sequence[Sample], count: int, rng: np.random.Generator) -> list[Sample]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,12 +17,12 @@ from nested_ray.inference.torch_engine import TorchEngine
 
 # K options
 
-NUM_SIGNALS = 5
-"""Mixed, level and memory log-probability; log counts between two and one words on either side."""
+NUM_SIGNALS = 4
+"""Mixed, level and memory log-probability; log count between one word on either side."""
 MAX_ALTERNATIVES = 3
 MAX_PREFIX_CHARS = 40_000
 """Of a longer file the engine is given the nearest part."""
-AFTER_CHARS = 64
+AFTER_CHARS = 40
 """How much of the text after the slot is read: the rest of the line and the next one at most."""
 LOWEST = -40.0
 
@@ -34,7 +35,7 @@ class Rescored:
     signals: NDArray[np.float64]
     """(K, NUM_SIGNALS)"""
     counts: tuple[int, ...]
-    """How often the corpus has each option between the same two words."""
+    """How often the corpus has each option between the same words."""
 
     def of(self, option: int) -> NDArray[np.float64]:
         return self.signals[self.options.index(option)]
@@ -56,14 +57,13 @@ def rescore(
         scores = engine.token_logprobs(prompt, [slot.options[option] + after for option in options])
     except PromptTooLong:
         return None
-    wide = [corpus_count(engine, between(code, slot, option, 2)) for option in options]
-    narrow = [corpus_count(engine, between(code, slot, option, 1)) for option in options]
+    counts = [corpus_count(engine, between(code, slot, option)) for option in options]
     signals = [
-        [max(score.mixed, LOWEST), max(score.level, LOWEST), max(score.memory, LOWEST)]
-        for score in scores
+        [max(found, LOWEST) for found in (score.mixed, score.level, score.memory)]
+        + [math.log1p(count)]
+        for score, count in zip(scores, counts, strict=True)
     ]
-    counts = np.log1p(np.array([wide, narrow])).T
-    return Rescored(tuple(options), np.concatenate([np.array(signals), counts], 1), tuple(narrow))
+    return Rescored(tuple(options), np.array(signals), tuple(counts))
 
 
 def following(text: str, end: int) -> str:
@@ -73,11 +73,11 @@ def following(text: str, end: int) -> str:
     return text[end : min(next_end if next_end >= 0 else len(text), end + AFTER_CHARS)]
 
 
-def between(code: CodeReading, slot: Slot, option: int, width: int) -> str:
-    """The option with `width` code tokens on either side, and the blank before them."""
+def between(code: CodeReading, slot: Slot, option: int) -> str:
+    """The option with one code token on either side, and the blank before them."""
     last = slot.parts[1][1] - 1 if slot.parts else slot.position
-    first_token = code.tokens[max(slot.position - width, 0)]
-    last_token = code.tokens[min(last + width, len(code.tokens) - 1)]
+    first_token = code.tokens[max(slot.position - 1, 0)]
+    last_token = code.tokens[min(last + 1, len(code.tokens) - 1)]
     start = first_token.span.start
     start -= start > 0 and code.text[start - 1] == " "
     before, after = (

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nested_ray.bugs.candidates import find_slots
+from nested_ray.bugs.doubt import KindModel
 from nested_ray.bugs.features import SlotFeatures, slot_features
-from nested_ray.bugs.inject import changes_meaning
-from nested_ray.bugs.judge import ranker_ratio
-from nested_ray.bugs.ranker import Ranker
+from nested_ray.bugs.inject import draw_option
 from nested_ray.bugs.reading import CodeReading, read_code
 from nested_ray.bugs.slots import KINDS, Slot, SlotKind
 from nested_ray.languages import LANGUAGES
@@ -54,8 +53,8 @@ class Sample:
     """The ranker's."""
     option: int
     """0: right code; any other: a bug whose right option is 0."""
-    ratio: float
-    """Log-likelihood ratio of the best other option, by the ranker."""
+    doubt: float
+    """Log-odds that it is wrong, without a level and as if half of the slots were."""
 
     @property
     def is_bug(self) -> bool:
@@ -90,21 +89,20 @@ def read_file(path: str, code: CodeReading) -> FileSlots:
 
 
 def draw_samples(
-    files: Sequence[FileSlots], kind: SlotKind, ranker: Ranker, rng: np.random.Generator
+    files: Sequence[FileSlots], kind: SlotKind, model: KindModel, rng: np.random.Generator
 ) -> tuple[list[Sample], list[Sample]]:
     """Every slot of a kind as right code, and as one bug that changes its meaning."""
-    clean, bugs = [], []
+    clean: list[Sample] = []
+    bugs: list[Sample] = []
     for file in files:
-        scores_SO = ranker.score(file.features[kind])
-        for slot, log_probs_O in zip(file.slots[kind], scores_SO, strict=True):
-            clean.append(Sample(file, slot, log_probs_O, 0, ranker_ratio(log_probs_O, 0)))
-            wrong = [
-                option
-                for option in range(1, len(slot.options))
-                if changes_meaning(file.code, slot, option)
-            ]
-            if wrong:
-                option = int(rng.choice(wrong))
-                ratio = ranker_ratio(log_probs_O, option)
-                bugs.append(Sample(file, slot, log_probs_O, option, ratio))
+        slots, features = file.slots[kind], file.features[kind]
+        wrong = [draw_option(file.code, slot, rng) for slot in slots]
+        wrong_S = np.array([option or 0 for option in wrong], np.int64)
+        log_probs_SO = model.ranker.score(features)
+        doubts = model.doubts(features, log_probs_SO), model.doubts(features, log_probs_SO, wrong_S)
+        for row, slot in enumerate(slots):
+            clean.append(Sample(file, slot, log_probs_SO[row], 0, float(doubts[0][row])))
+            if wrong_S[row]:
+                option = int(wrong_S[row])
+                bugs.append(Sample(file, slot, log_probs_SO[row], option, float(doubts[1][row])))
     return clean, bugs

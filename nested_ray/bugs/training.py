@@ -1,13 +1,13 @@
-"""From a corpus and a level's engine to a Judge: rank, gate, compare, calibrate.
+"""From a corpus and a level's engine to a Judge: rank, weigh, ask the level, calibrate.
 
 The ranker learns from the training split: what a file says of itself is not in memory. Whatever asks
-the level or memory is fitted on the validation split, which neither has seen: one half decides how
-much each signal weighs, the other half what the sum is worth.
+the level or memory is fitted on the validation split, which neither has seen: one half decides what
+each signal weighs, the other half sets the threshold and says what it lets through.
 """
 
 from __future__ import annotations
 
-import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os import sched_getaffinity
@@ -15,23 +15,39 @@ from threading import local
 
 import numpy as np
 
-from nested_ray.bugs.calibration import Judged, calibrate, fit_weights
+from nested_ray.bugs.calibration import (
+    choose_threshold,
+    fit_sigmoid,
+    fit_signals,
+    gate_of,
+    prior_of,
+    shares_over,
+)
+from nested_ray.bugs.doubt import KindModel, fit_kind
 from nested_ray.bugs.features import SlotFeatures
 from nested_ray.bugs.judge import (
+    Calibrated,
     Judge,
+    KindJudge,
     choose_alternative,
-    comparison,
     likeliest_options,
+    sigmoid,
+    signal_values,
 )
-from nested_ray.bugs.plans import MIN_SLOTS, Plan, fit_gates, plan, split_evenly
-from nested_ray.bugs.ranker import Ranker, fit_ranker
-from nested_ray.bugs.rescoring import MAX_ALTERNATIVES, Rescored, rescore
+from nested_ray.bugs.plans import (
+    GATE_PER_1000_LINES,
+    MIN_SLOTS,
+    Half,
+    Plan,
+    draw,
+    read_half,
+    split_evenly,
+)
+from nested_ray.bugs.rescoring import MAX_ALTERNATIVES, NUM_SIGNALS, rescore
 from nested_ray.bugs.samples import CodeDocument, Sample, read_files
 from nested_ray.bugs.slots import KINDS, SlotKind
 from nested_ray.config.review_training import ReviewTrainingConfig
 from nested_ray.inference.torch_engine import TorchEngine
-
-logger = logging.getLogger(__name__)
 
 Advance = Callable[[int, int | None, str], None]
 """`advance(done, total, detail)`: how far the work is."""
@@ -40,12 +56,14 @@ MAX_SLOTS = 12_000
 """Slots of a kind that a ranker learns from; more take longer than they gain."""
 EPOCHS = 3
 MAX_THREADS = 4
+MIN_LINES = 200
+"""Of a half of the validation split: fewer say nothing about alarms in 1,000."""
 
 
-def fit_rankers(
+def fit_models(
     documents: Sequence[CodeDocument], config: ReviewTrainingConfig, *, seed: int, advance: Advance
-) -> dict[SlotKind, Ranker]:
-    """One ranker per kind that has enough slots; they know no level and serve all of them."""
+) -> dict[SlotKind, KindModel]:
+    """One model per kind that has enough slots; they know no level and serve all of them."""
     files = list(
         read_files(
             shuffled(documents, seed),
@@ -53,20 +71,20 @@ def fit_rankers(
             on_file=lambda path: advance(0, None, f"reading {path}"),
         )
     )
-    rankers: dict[SlotKind, Ranker] = {}
+    models: dict[SlotKind, KindModel] = {}
     for number, kind in enumerate(KINDS):
-        advance(number, len(KINDS), f"ranking {kind}s")
+        advance(number, len(KINDS), f"injecting bugs: {kind}")
         parts = [file.features[kind] for file in files]
         features = SlotFeatures.join(parts) if parts else None
         if features is not None and len(features) >= MIN_SLOTS:
             rows = np.random.default_rng(seed).permutation(len(features))[:MAX_SLOTS]
-            rankers[kind] = fit_ranker(features.take(rows), epochs=EPOCHS, seed=seed)
-    return rankers
+            models[kind] = fit_kind(features.take(rows), epochs=EPOCHS, seed=seed)
+    return models
 
 
 def fit_judge(
     engine: TorchEngine,
-    rankers: Mapping[SlotKind, Ranker],
+    models: Mapping[SlotKind, KindModel],
     validation: Sequence[CodeDocument],
     config: ReviewTrainingConfig,
     *,
@@ -74,23 +92,26 @@ def fit_judge(
     advance: Advance,
 ) -> Judge | None:
     """A level's judge; None where the validation split has too little code to calibrate on."""
-    files = list(
-        read_files(
-            shuffled(validation, seed),
-            max_lines=config.max_calibration_lines,
-            on_file=lambda path: advance(0, None, f"reading {path}"),
-        )
+    rng = np.random.default_rng(seed)
+    files = read_files(
+        shuffled(validation, seed),
+        max_lines=config.max_calibration_lines,
+        on_file=lambda path: advance(0, None, f"reading {path}"),
     )
-    halves = split_evenly(files)
-    gates = fit_gates(halves[0], rankers, seed)
-    plans = [plan(half, rankers, gates, config.max_rescored // 2, seed) for half in halves]
-    if not all(plan.kinds for plan in plans):
+    first, second = (read_half(half, models, rng) for half in split_evenly(list(files)))
+    kinds: list[SlotKind] = [kind for kind in first.kinds if kind in second.kinds]
+    if not kinds or min(first.num_lines, second.num_lines) < MIN_LINES:
         return None
-    progress = Progress(advance, sum(plan.num_samples for plan in plans))
-    first, second = (judge_samples(engine, plan, progress) for plan in plans)
-    weights = fit_weights(first)
-    kinds, calibrated = calibrate(second, weights, gates, config)
-    return Judge({kind: rankers[kind] for kind in kinds}, kinds, calibrated) if kinds else None
+    judges = first_judges(first, kinds, config)
+    gate = gate_of(
+        [prior_doubt(judges, sample) for kind in kinds for sample in first.clean[kind]],
+        GATE_PER_1000_LINES * first.num_lines / 1000,
+    )
+    plans = [plan(half, judges, gate, config.max_rescored // 4, rng) for half in (first, second)]
+    reader = LevelReader(engine, advance, sum(len(p.clean) + len(p.bugs) for p in plans))
+    judges = add_signals(judges, plans[0], reader)
+    calibrated = calibrate(judges, plans[1], gate, reader, config)
+    return Judge({kind: models[kind] for kind in kinds}, judges, calibrated)
 
 
 def shuffled(documents: Sequence[CodeDocument], seed: int) -> list[CodeDocument]:
@@ -98,43 +119,151 @@ def shuffled(documents: Sequence[CodeDocument], seed: int) -> list[CodeDocument]
     return [documents[index] for index in order.tolist()]
 
 
-class Progress:
-    """Counts what the level has read."""
+def first_judges(
+    half: Half, kinds: Sequence[SlotKind], config: ReviewTrainingConfig
+) -> dict[SlotKind, KindJudge]:
+    """Before anything is asked of the level."""
+    return {
+        kind: KindJudge(
+            signals=(0.0,) * NUM_SIGNALS,
+            prior=prior_of(
+                len(half.clean[kind]),
+                half.num_lines,
+                bugs_per_1000_lines=config.bugs_per_1000_lines,
+                num_kinds=len(kinds),
+            ),
+        )
+        for kind in kinds
+    }
 
-    def __init__(self, advance: Advance, total: int) -> None:
-        self._advance, self._total, self._done = advance, total, 0
 
-    def add(self) -> None:
-        self._done += 1
-        self._advance(self._done, self._total, "reading right and wrong code")
+def prior_doubt(judges: Mapping[SlotKind, KindJudge], sample: Sample) -> float:
+    """Log-odds that a sample is wrong before the level has read it."""
+    return judges[sample.slot.kind].prior + sample.doubt
 
 
-def judge_samples(engine: TorchEngine, plan: Plan, progress: Progress) -> Judged:
-    """What ranker, level and memory say of every sample of a plan."""
-    own = local()
+def plan(
+    half: Half,
+    judges: Mapping[SlotKind, KindJudge],
+    gate: float,
+    max_samples: int,
+    rng: np.random.Generator,
+) -> Plan:
+    """The most suspicious right slots and as many bugs, all over the gate."""
+    clean = [sample for kind in judges for sample in half.clean[kind]]
+    clean.sort(key=lambda sample: -prior_doubt(judges, sample))
+    bugs: list[Sample] = []
+    gate_recall: dict[SlotKind, float] = {}
+    for kind in judges:
+        over = [sample for sample in half.bugs[kind] if prior_doubt(judges, sample) >= gate]
+        gate_recall[kind] = len(over) / len(half.bugs[kind])
+        bugs += draw(over, max(max_samples // len(judges), 4), rng)
+    chosen = [sample for sample in clean if prior_doubt(judges, sample) >= gate][:max_samples]
+    return Plan(chosen, bugs, gate_recall, half.num_lines)
 
-    def compare(sample: Sample) -> list[float] | None:
-        if not hasattr(own, "engine"):
-            mixing = engine.memory.mixing
-            own.engine = engine.mixed_by(mixing) if mixing else engine  # one call at a time each
+
+class LevelReader:
+    """Asks level and memory about samples, on several threads, and tells how far it is."""
+
+    def __init__(self, engine: TorchEngine, advance: Advance, total: int) -> None:
+        self._engine, self._advance, self._total = engine, advance, total
+        self._done = 0
+        self._own = local()
+
+    def read(self, samples: Sequence[Sample]) -> list[list[float] | None]:
+        """Signals of each sample's best alternative; None where the text is too dense."""
+        found = []
+        with ThreadPoolExecutor(min(MAX_THREADS, len(sched_getaffinity(0)))) as pool:
+            for signals in pool.map(self._signals, samples):
+                found.append(signals)
+                self._done += 1
+                self._advance(self._done, self._total, "reading right and wrong code")
+        return found
+
+    def _signals(self, sample: Sample) -> list[float] | None:
+        if not hasattr(self._own, "engine"):
+            mixing = self._engine.memory.mixing  # an engine makes one call at a time
+            self._own.engine = self._engine.mixed_by(mixing) if mixing else self._engine
         options = likeliest_options(sample.log_probs_O, sample.option, MAX_ALTERNATIVES)
-        rescored = rescore_as(own.engine, sample, options)
+        rescored = rescore(
+            self._own.engine, sample.file.path, sample.file.code, sample.slot, options
+        )
         if rescored is None:
             return None
         other = choose_alternative(sample.log_probs_O, rescored, sample.option)
-        return comparison(sample.log_probs_O, rescored, sample.option, other)
-
-    judged = Judged.empty(plan.num_lines)
-    with ThreadPoolExecutor(min(MAX_THREADS, len(sched_getaffinity(0)))) as pool:
-        for kind, part in plan.kinds.items():
-            samples = [*part.clean, *part.bugs]
-            for sample, values in zip(samples, pool.map(compare, samples), strict=True):
-                progress.add()
-                if values is not None:
-                    judged.add(kind, sample.is_bug, values)
-            judged.populations[kind] = (part.num_clean, part.gate_recall)
-    return judged
+        return signal_values(rescored, sample.option, other)
 
 
-def rescore_as(engine: TorchEngine, sample: Sample, options: list[int]) -> Rescored | None:
-    return rescore(engine, sample.file.path, sample.file.code, sample.slot, options)
+def add_signals(
+    judges: Mapping[SlotKind, KindJudge], plan: Plan, reader: LevelReader
+) -> dict[SlotKind, KindJudge]:
+    """The judges with weights for what level and memory say."""
+    samples = [*plan.clean, *plan.bugs]
+    read = [
+        (sample, signals)
+        for sample, signals in zip(samples, reader.read(samples), strict=True)
+        if signals is not None
+    ]
+    is_bug_N = np.array([sample.is_bug for sample, _ in read], bool)
+    if not is_bug_N.any() or is_bug_N.all():
+        return dict(judges)
+    weights = fit_signals(
+        [sample.slot.kind for sample, _ in read],
+        np.array([sample.doubt for sample, _ in read]),
+        np.array([signals for _, signals in read]),
+        is_bug_N,
+    )
+    return {
+        kind: KindJudge(weights.get(kind, judge.signals), judge.prior)
+        for kind, judge in judges.items()
+    }
+
+
+def calibrate(
+    judges: Mapping[SlotKind, KindJudge],
+    plan: Plan,
+    gate: float,
+    reader: LevelReader,
+    config: ReviewTrainingConfig,
+) -> Calibrated:
+    """Confidence and threshold on code that no weight was fitted on."""
+    right = judged(judges, plan.clean, reader)
+    wrong = judged(judges, plan.bugs, reader)
+    num_of_kind = Counter(sample.slot.kind for sample, _ in wrong)
+    num_bugs = config.bugs_per_1000_lines * plan.num_lines / 1000 / len(judges)
+    slope, shift = fit_sigmoid(
+        [value for _, value in right],
+        [
+            (value, num_bugs * plan.gate_recall[s.slot.kind] / num_of_kind[s.slot.kind])
+            for s, value in wrong
+        ],
+    )
+    confidences = [sigmoid(slope * value + shift) for _, value in right]
+    threshold = choose_threshold(
+        confidences, config.max_alarms_per_1000_lines * plan.num_lines / 1000
+    )
+    by_kind: dict[SlotKind, list[float]] = {kind: [] for kind in judges}
+    for sample, value in wrong:
+        by_kind[sample.slot.kind].append(sigmoid(slope * value + shift))
+    alarms = sum(value >= threshold for value in confidences)
+    return Calibrated(
+        bugs_per_1000_lines=config.bugs_per_1000_lines,
+        gate=gate,
+        slope=slope,
+        shift=shift,
+        threshold=threshold,
+        alarms_per_1000_lines=round(alarms * 1000 / plan.num_lines, 4),
+        recall=shares_over(threshold, by_kind, plan.gate_recall),
+        num_lines=plan.num_lines,
+    )
+
+
+def judged(
+    judges: Mapping[SlotKind, KindJudge], samples: Sequence[Sample], reader: LevelReader
+) -> list[tuple[Sample, float]]:
+    """Samples with their log-odds before calibration."""
+    return [
+        (sample, judges[sample.slot.kind].log_odds(sample.doubt, signals))
+        for sample, signals in zip(samples, reader.read(samples), strict=True)
+        if signals is not None
+    ]

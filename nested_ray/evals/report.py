@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rich.table import Table
@@ -65,6 +65,8 @@ class EvalReport:
     num_lines: int
     seed: int
     split: str = "test"
+    review: dict[str, Any] = field(default_factory=dict)
+    """What the classifiers for reviews reached on the validation split."""
 
     def scores(self, name: str, *, with_memory: bool) -> Scores:
         """The scores of one predictor; raises KeyError when it was not measured."""
