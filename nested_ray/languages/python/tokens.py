@@ -6,78 +6,20 @@ replacement fields come in parts, so that the names inside them are tokens too.
 
 from __future__ import annotations
 
-import keyword
-import re
-import sys
 from dataclasses import dataclass
 
 from nested_ray.languages.base import Span, Token, TokenKind
 from nested_ray.languages.python.limits import MAX_CHARS
-
-_NESTS_QUOTES = sys.version_info >= (3, 12)
-"""Whether a replacement field may hold the quotes, comments and line ends of its literal (PEP 701)."""
-
-_LINE_END = r"\r\n?|\n"
-_CODE = re.compile(
-    rf"""
-    (?P<blank>[ \t\f]++)
-    |(?P<string>(?:[rR][bB]?|[bB][rR]?|[uU])?(?:"\"\"(?:[^"\\]|\\(?s:.)|"(?!""))*+"\"\"
-        |'''(?:[^'\\]|\\(?s:.)|'(?!''))*+'''
-        |"(?!"")(?:[^"\\\r\n]|\\(?:\r\n|(?s:.)))*+"|'(?!'')(?:[^'\\\r\n]|\\(?:\r\n|(?s:.)))*+'))
-    |(?P<literal>(?:[fF][rR]?|[rR][fF])(?:"\"\"|'''|"|'))
-    |(?P<unclosed>(?:[rR][bB]?|[bB][rR]?|[uU])?(?:(?:"\"\"|''')(?s:.)*+
-        |["'](?:[^\\\r\n]|\\(?:\r\n|(?s:.)|\Z))*+))
-    |(?P<word>(?:[A-Za-z_]|[^\x00-\x7f])(?:[A-Za-z0-9_]|[^\x00-\x7f])*+)
-    |(?P<number>0[xX](?:_?[0-9a-fA-F])++|0[oO](?:_?[0-7])++|0[bB](?:_?[01])++
-        |(?:[0-9](?:_?[0-9])*+(?:\.(?:[0-9](?:_?[0-9])*+)?)?|\.[0-9](?:_?[0-9])*+)
-         (?:[eE][+-]?[0-9](?:_?[0-9])*+)?[jJ]?)
-    |(?P<line_end>{_LINE_END})
-    |(?P<comment>\#[^\r\n]*+)
-    |(?P<joined>\\(?:{_LINE_END}))
-    |(?P<open>[(\[{{])
-    |(?P<close>[)\]}}])
-    |(?P<punctuation>\.\.\.|->|[,;.:](?!=)|[,;.])
-    |(?P<operator>\*\*=?|//=?|<<=?|>>=?|[-+*/%&|^@=<>!:]=|[-+*/%&|^@=<>~])
-    |(?P<error>(?s:.))
-    """,
-    re.VERBOSE,
+from nested_ray.languages.python.spelling import (
+    CODE,
+    CONVERSION,
+    INDENT,
+    KEYWORDS,
+    KINDS,
+    LITERAL_TEXTS,
+    NESTS_QUOTES,
+    OPERATOR_WORDS,
 )
-_KINDS = {
-    "string": TokenKind.STRING,
-    "unclosed": TokenKind.ERROR,
-    "number": TokenKind.NUMBER,
-    "comment": TokenKind.COMMENT,
-    "joined": TokenKind.PUNCTUATION,
-    "open": TokenKind.PUNCTUATION,
-    "close": TokenKind.PUNCTUATION,
-    "punctuation": TokenKind.PUNCTUATION,
-    "operator": TokenKind.OPERATOR,
-    "error": TokenKind.ERROR,
-}
-_OPERATOR_WORDS = frozenset({"and", "or", "not", "in", "is"})
-_KEYWORDS = frozenset(keyword.kwlist) - _OPERATOR_WORDS
-_SOFT_KEYWORDS = frozenset({"match", "case", "type"})
-_INDENT = re.compile(r"[ \t\f]*+")
-_CONVERSION = re.compile(r"!(?!=)[A-Za-z]*+")
-_ESCAPED = r"\\N\{[^{}'\"\r\n]*+\}|\\(?:\r\n|(?![{}])(?s:.))|\\(?=[{}])"
-_RAW_ESCAPED = r"\\(?:\r\n|(?![{}])(?s:.))|\\(?=[{}])"
-
-
-def _literal_text(quote: str, *, is_raw: bool, in_format: bool) -> re.Pattern[str]:
-    """What stands between the replacement fields of a literal."""
-    escaped = _RAW_ESCAPED if is_raw else _ESCAPED
-    braces = "" if in_format else r"|\{\{|\}\}"
-    plain = rf"[^{quote[0]}\\{{}}{'' if len(quote) == 3 else chr(92) + 'r' + chr(92) + 'n'}]"
-    lone_quotes = rf"|{quote[0]}(?!{quote[0] * 2})" if len(quote) == 3 else ""
-    return re.compile(rf"(?:{plain}{lone_quotes}|{escaped}{braces})*+")
-
-
-_LITERAL_TEXTS = {
-    (quote, is_raw, in_format): _literal_text(quote, is_raw=is_raw, in_format=in_format)
-    for quote in ('"', "'", '"""', "'''")
-    for is_raw in (False, True)
-    for in_format in (False, True)
-}
 
 
 def tokens(text: str) -> list[Token]:
@@ -135,7 +77,7 @@ class _Scanner:
 
     def _read_indent(self) -> None:
         """Indents and dedents before the first token of a line that has one."""
-        blanks = _INDENT.match(self._text, self._position)
+        blanks = INDENT.match(self._text, self._position)
         end = blanks.end() if blanks else self._position
         self._at_line_start = False
         if end == len(self._text) or self._text[end] in "#\r\n":
@@ -154,7 +96,7 @@ class _Scanner:
     def _read_code(self) -> None:
         if self._literals and self._ends_expression(self._literals[-1]):
             return
-        match = _CODE.match(self._text, self._position)
+        match = CODE.match(self._text, self._position)
         kind = match.lastgroup if match else None
         if match is None or kind is None:  # the last alternative takes anything
             self._emit(TokenKind.ERROR, self._position + 1)
@@ -179,7 +121,7 @@ class _Scanner:
             kind = "punctuation"
         elif sign == ":" and not self._depth:
             self._decide_soft_keyword()
-        self._emit(_KINDS[kind], end)
+        self._emit(KINDS[kind], end)
 
     def _end_line(self, end: int) -> None:
         if not self._depth:
@@ -191,9 +133,9 @@ class _Scanner:
 
     def _read_word(self, word: str) -> None:
         end = self._position + len(word)
-        if word in _KEYWORDS:
+        if word in KEYWORDS:
             self._emit(TokenKind.KEYWORD, end)
-        elif word in _OPERATOR_WORDS:
+        elif word in OPERATOR_WORDS:
             self._emit(TokenKind.OPERATOR, end)
         elif word.isascii() or word.isidentifier():
             if len(self._found) == self._line_first + 1 and self._first_word() == "type":
@@ -235,7 +177,7 @@ class _Scanner:
 
     def _read_literal_text(self, literal: _Literal, num_read: int = 0) -> None:
         """Text up to the next brace or quote, and what that makes of it."""
-        pattern = _LITERAL_TEXTS[literal.quote, literal.is_raw, literal.formats > 0]
+        pattern = LITERAL_TEXTS[literal.quote, literal.is_raw, literal.formats > 0]
         match = pattern.match(self._text, self._position + num_read)
         end = match.end() if match else self._position + num_read
         if self._text.startswith(literal.quote, end):
@@ -274,12 +216,12 @@ class _Scanner:
     def _ends_expression(self, literal: _Literal) -> bool:
         """Whether the expression of a replacement field ends here; reads what ends it."""
         character = self._text[self._position]
-        if not _NESTS_QUOTES and self._breaks_literal(literal, character):
+        if not NESTS_QUOTES and self._breaks_literal(literal, character):
             return True
         if self._depth > literal.base_depth or character not in "}:!":
             return False
         if character == "!":
-            match = _CONVERSION.match(self._text, self._position)
+            match = CONVERSION.match(self._text, self._position)
             if match:
                 self._emit(TokenKind.PUNCTUATION, match.end())
             return match is not None
