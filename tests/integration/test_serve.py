@@ -26,7 +26,9 @@ from nested_ray.registry.connection import connect
 from .tiny_nest import publish_tiny_nest
 
 PATIENCE_S = 180 * float(os.environ.get("NESTED_RAY_TEST_PATIENCE", "1"))
-PROMPT = "def mean(values):\n    if not "
+# The models are random. Behind a file that is broken already nothing is held against what they say.
+BROKEN = ")\n"
+PROMPT = f"{BROKEN}def mean(values):\n    if not "
 HEALTH = "/api/v1/nested-learning/health"
 INFER = "/api/v1/nested-learning/infer"
 CONFIG = {
@@ -195,7 +197,7 @@ def test_the_official_client_completes_lists_and_streams(served):
 def test_a_long_stream_begins_before_it_ends_and_comes_in_few_pieces(served):
     stream = served.client.completions.create(
         model="architecture",
-        prompt="x = 1\n",
+        prompt=f"{BROKEN}x = 1\n",
         max_tokens=200,
         stream=True,
         user="long",
@@ -310,7 +312,7 @@ def long_answer(served: Served) -> tuple[dict[str, object], float]:
     for seed in range(50):
         asked: dict[str, object] = {
             "model": "architecture",
-            "prompt": "x = 1\n",
+            "prompt": f"{BROKEN}x = 1\n",
             "max_tokens": 400,
             "temperature": 1.5,
             "seed": seed,
