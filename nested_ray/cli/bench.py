@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nested_ray.cli import bench_semantics
+
 if TYPE_CHECKING:
     from nested_ray.evals.syntax import OnProgress
     from nested_ray.repository.base import SourceFile
@@ -21,6 +23,9 @@ app.add_typer(levels, name="levels", help="What each level proves without a mode
 @app.callback()
 def _bench() -> None:
     """Measure what the levels prove and learn."""
+
+
+levels.command("semantics")(bench_semantics.semantics)
 
 
 @levels.callback()

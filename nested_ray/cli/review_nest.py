@@ -16,11 +16,16 @@ def load_nest(
 
     Raises ConfigError for a reference that names no nest, and what registry and engines raise.
     """
+    on_step("opening the registry")
+    return load_parts(fetch_nest(reference), levels, on_step)
+
+
+def fetch_nest(reference: str) -> Path:
+    """The directory of `NEST`, `NEST@ALIAS` or `NEST@VERSION`; raises as `load_nest`."""
     nest, _, ref = reference.partition("@")
     if not nest:
         raise ConfigError(f"--nest {reference}: write NEST, NEST@ALIAS or NEST@VERSION")
-    on_step("opening the registry")
-    return load_parts(_fetch(nest, ref), levels, on_step)
+    return _fetch(nest, ref)
 
 
 def _fetch(nest: str, ref: str) -> Path:
