@@ -14,6 +14,7 @@ from nested_ray.cli import (
     architecture,
     bench,
     corpus,
+    index,
     parse,
     registry,
     review,
@@ -36,6 +37,7 @@ app.command("train")(train.train)
 app.command("serve")(serve.serve)
 app.command("review")(review.review)
 app.command("architecture")(architecture.architecture)
+app.command("index")(index.index)
 app.command("parse")(parse.parse)
 app.command("validate")(validate.validate)
 app.add_typer(bench.app, name="bench", help="The measurements behind benchmarks/.")

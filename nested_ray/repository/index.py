@@ -30,7 +30,8 @@ from nested_ray.repository.metadata import (
 )
 from nested_ray.repository.metadata_paths import is_form_path, is_object_path
 from nested_ray.repository.ranking import Uses
-from nested_ray.repository.read_files import Packed, read_all
+from nested_ray.repository.read_files import read_all
+from nested_ray.repository.reading_process import Packed
 
 MAX_OPEN_OUTLINES = 200
 """Outlines held as objects; the others are unpacked again when they are asked for."""

@@ -2,68 +2,78 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
 
 from nested_ray.repository.base import SourceFile
 from nested_ray.repository.facts import read_file
+from nested_ray.repository.reading_process import Packed, ReadingProcess
 
 MIN_PARALLEL_CHARS = 3_000_000
 """Below this, starting processes takes longer than reading."""
 CHUNK_CHARS = 400_000
 MAX_PROCESSES = 2
 
-Packed = tuple[bytes, bytes]
-"""Facts and references of one file."""
-
 
 def read_all(files: Sequence[SourceFile]) -> Iterator[tuple[int, Packed]]:
     """(index, packed) of every file, in no particular order."""
     done: set[int] = set()
-    if _pays(files):
-        try:
-            for found in _in_processes(files):
-                done.add(found[0])
-                yield found
-        except BrokenProcessPool:  # killed for memory, or a script that may not be imported
-            pass
+    num_processes = min(MAX_PROCESSES, os.cpu_count() or 1)
+    is_much = sum(len(file.text) for file in files) >= MIN_PARALLEL_CHARS
+    if num_processes > 1 and len(files) > 1 and is_much:
+        for found in in_processes(files, num_processes):
+            done.add(found[0])
+            yield found
+    # What a worker did not answer, because it could not start or was killed, is read here.
     for index, file in enumerate(files):
         if index not in done:
             yield index, read_file(file.language, file.text)
 
 
-def _pays(files: Sequence[SourceFile]) -> bool:
-    if (os.cpu_count() or 1) < 2 or multiprocessing.current_process().daemon:
-        return False
-    return sum(len(file.text) for file in files) >= MIN_PARALLEL_CHARS
-
-
-def _in_processes(files: Sequence[SourceFile]) -> Iterator[tuple[int, Packed]]:
-    # Not forked: the caller may have threads, whose locks a fork would copy while they are held.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(MAX_PROCESSES, mp_context=context, initializer=_ignore_interrupts)
+def in_processes(files: Sequence[SourceFile], num_processes: int) -> Iterator[tuple[int, Packed]]:
+    """What the workers answer; they are ended when the caller stops asking."""
+    waiting = deque(chunks(files))
+    found: SimpleQueue[list[tuple[int, Packed]] | None] = SimpleQueue()
+    workers: list[ReadingProcess] = []
+    threads: list[Thread] = []
     try:
-        waiting = {
-            pool.submit(_read_chunk, [(files[i].language, files[i].text) for i in chunk]): chunk
-            for chunk in chunks(files)
-        }
-        for future in as_completed(waiting):
-            yield from zip(waiting[future], future.result(), strict=True)
+        with suppress(OSError):  # no more processes allowed
+            for _ in range(num_processes):
+                workers.append(ReadingProcess())
+        threads = [Thread(target=feed, args=(each, files, waiting, found)) for each in workers]
+        for thread in threads:
+            thread.start()
+        num_working = len(threads)
+        while num_working:
+            answer = found.get()
+            num_working -= answer is None
+            yield from answer or ()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        waiting.clear()
+        for worker in workers:
+            worker.close()
+        for thread in threads:
+            thread.join()
 
 
-def _ignore_interrupts() -> None:
-    # Ctrl-C reaches the whole group; the parent ends its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _read_chunk(texts: list[tuple[str, str]]) -> list[Packed]:
-    return [read_file(language, text) for language, text in texts]
+def feed(
+    worker: ReadingProcess,
+    files: Sequence[SourceFile],
+    waiting: deque[list[int]],
+    found: SimpleQueue[list[tuple[int, Packed]] | None],
+) -> None:
+    """Give one worker chunks until there are none; None says that no more will come of it."""
+    try:
+        while True:
+            chunk = waiting.popleft()
+            answers = worker.read([(files[index].language, files[index].text) for index in chunk])
+            found.put(list(zip(chunk, answers, strict=True)))
+    except (IndexError, OSError, EOFError, ValueError):  # ValueError: its pipes are closed
+        found.put(None)
 
 
 def chunks(files: Sequence[SourceFile]) -> Iterator[list[int]]:

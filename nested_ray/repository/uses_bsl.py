@@ -24,6 +24,7 @@ MODULE = "module:"
 NEW = "new:"
 """Before the name of a class of OneScript."""
 MAX_PARTS = 4
+MAX_ASSIGNMENT_CHARS = 300
 
 Uses = dict[str, list[tuple[int, str, int]]]
 
@@ -93,7 +94,8 @@ def modules_by_string(text: str, outline: Outline, language: Language) -> list[M
     for reference in outline.references:
         if reference.is_call and language.fold(reference.name) in BY_STRING:
             if match := FIRST_STRING.match(text, reference.offset):
-                line_start = text.rfind("\n", 0, reference.offset) + 1
+                nearest = max(0, reference.offset - MAX_ASSIGNMENT_CHARS)
+                line_start = text.rfind("\n", nearest, reference.offset) + 1 or nearest
                 before = ASSIGNED.fullmatch(text, line_start, reference.offset)
                 found.append(ModuleByString(match.start(1), match[1], before and before[1]))
     return found

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from nested_ray.languages.base import Definition, Language, Outline, Reference
 from nested_ray.repository.bindings import STAR, Binding, bindings_of, merge
 from nested_ray.repository.enclosing import Enclosing
 
-CLASS_HEADING = re.compile(r"\bclass\s+\w+\s*\(")
+CLASS_HEADING = re.compile(r"\bclass\s+\w+\s*(?:\[[^\]]*\]\s*)?(\(|:)")
+HEADING_PART = re.compile(r"[^\W\d]\w*|\S")
+OPENING, CLOSING = frozenset("([{"), frozenset(")]}")
 MAX_HEADING_CHARS = 4_000
-MAX_DECORATION_CHARS = 4_000
 
 
 def read_uses(
@@ -59,37 +61,30 @@ def base_offsets(
     text: str, definitions: Sequence[Definition], references: Sequence[Reference]
 ) -> frozenset[int]:
     """Where the bases of classes are named: outside inner brackets and without `name=` before."""
+    starts = [each.span.start for each in definitions if each.kind == "class"]
     found: set[int] = set()
-    for definition in definitions:
-        if definition.kind == "class":
-            found.update(_bases(text, definition))
-    offsets = {reference.offset for reference in references}
-    return frozenset(found & offsets)
+    for start, following in pairwise([*starts, len(text)]):
+        # No heading reaches the next class, so however broken the text, each character is read once.
+        found.update(_bases(text, start, min(following, start + MAX_HEADING_CHARS)))
+    return frozenset(found & {reference.offset for reference in references})
 
 
-def _bases(text: str, definition: Definition) -> set[int]:
-    start = definition.span.start
-    heading = CLASS_HEADING.search(text, start, start + MAX_DECORATION_CHARS)
-    if heading is None:
-        return set()
-    found: set[int] = set()
+def _bases(text: str, start: int, end: int) -> Iterator[int]:
+    """Offsets of the last names of the bases of the class whose heading stands between the two."""
+    heading = CLASS_HEADING.search(text, start, end)
+    if heading is None or heading[1] == ":":
+        return
     depth, last, is_keyword = 1, -1, False
-    for match in re.finditer(
-        r"[^\W\d]\w*|[\[\](){},=]|\S", text[heading.end() : heading.end() + MAX_HEADING_CHARS]
-    ):
+    for match in HEADING_PART.finditer(text, heading.end(), end):
         mark = match[0]
-        if mark in "([{":
-            depth += 1
-        elif mark in ")]}":
-            depth -= 1
+        if depth == 1 and mark in ",)":
+            if last >= 0 and not is_keyword:
+                yield last
+            last, is_keyword = -1, False
+        depth += (mark in OPENING) - (mark in CLOSING)
+        if depth == 0:
+            return
         if depth == 1 and mark == "=":
             is_keyword = True
-        if (depth == 1 and mark == ",") or depth == 0:
-            if last >= 0 and not is_keyword:
-                found.add(last)
-            last, is_keyword = -1, False
-        if depth == 0:
-            break
-        if depth == 1 and (mark[0].isalpha() or mark[0] == "_"):
-            last = heading.end() + match.start()
-    return found
+        elif depth == 1 and (mark[0].isalpha() or mark[0] == "_"):
+            last = match.start()

@@ -238,3 +238,23 @@ def test_links_are_in_order_of_source_and_offset():
         (link.source, link.offset) for link in found
     )
     assert len(found) == 6
+
+
+@pytest.mark.parametrize(
+    ("heading", "bases"),
+    [
+        ("class A(B, C): ...", {"B", "C"}),
+        ("class A(m.B): ...", {"B"}),
+        ("class A(B[C], metaclass=C): ...", {"B"}),
+        ("@C\nclass A[T](B): ...", {"B"}),
+        ("class A: ...\nclass D(B): ...", {"B"}),
+        ("class A(B, C", set()),
+    ],
+)
+def test_bases_are_told_from_other_names_of_a_heading(heading: str, bases: set[str]):
+    files = {
+        "a.py": f"from b import B, C\nimport b as m\n{heading}\n",
+        "b.py": "class B: ...\nclass C: ...\n",
+    }
+    found = {line.rpartition(":")[2] for line in shown(files) if " inherit " in line}
+    assert found <= bases if heading.endswith("C") else found == bases
