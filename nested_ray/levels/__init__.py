@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Protocol
 
 from nested_ray.languages import LANGUAGES
@@ -48,11 +49,18 @@ def build_levels(kinds: Iterable[str], definitions: DefinitionIndex) -> dict[str
     return {level.kind: level for level in levels[: highest + 1]}
 
 
-def index_definitions(documents: Iterable[SourceText]) -> DefinitionIndex:
-    """The definitions in documents of any known language, and the links between files of one source."""
+def index_definitions(
+    documents: Iterable[SourceText], cache_dir: Path | None = None
+) -> DefinitionIndex:
+    """The definitions in documents of any known language, and the links between files of one source.
+
+    With a `cache_dir` the outlines are kept for whoever reads the same files next.
+    """
     sources: dict[str, list[SourceFile]] = {}
     for document in documents:
         if document.language in _LANGUAGES:
             file = SourceFile(document.path, document.language, document.text)
             sources.setdefault(document.source, []).append(file)
-    return index_repositories(open_repository(files) for files in sources.values())
+    return index_repositories(
+        open_repository(files, cache_dir=cache_dir) for files in sources.values()
+    )

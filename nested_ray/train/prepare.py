@@ -21,6 +21,8 @@ from nested_ray.train.rundir import RunDir
 
 TOKENIZER_FILE = "tokenizer.json"
 DEFINITIONS_FILE = "definitions.json"
+OUTLINES = "outlines"
+"""Folder of a run with what was read of each file, so that it is read once."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def prepare_definitions(corpus: Corpus, run: RunDir, reporter: Reporter) -> Path
     """Where the names of the training split are defined: the architecture level's context."""
 
     def make(aside: Path) -> None:
-        index_definitions(corpus.split("train")).save(aside / DEFINITIONS_FILE)
+        index_definitions(corpus.split("train"), run.path / OUTLINES).save(aside / DEFINITIONS_FILE)
 
     with reporter.stage("indexing definitions"):
         return run.stage("definitions", make)

@@ -20,14 +20,16 @@ from nested_ray.repository.index import open_repository
 from nested_ray.train.reporter import Advance
 
 
-def learn_reviews(config: TrainConfig, corpus: Corpus, nest_dir: Path, advance: Advance) -> None:
+def learn_reviews(
+    config: TrainConfig, corpus: Corpus, nest_dir: Path, outlines: Path, advance: Advance
+) -> None:
     """Write the classifiers into the nest directory and what they reached into its report.
 
-    A corpus that is too small for one of them goes without it. Doing it again gives the same files.
+    `outlines` is the folder where the run keeps what it has read of each file. A corpus that is too small for one of them goes without it. Doing it again gives the same files.
     """
     reached: dict[str, Any] = {"bugs": learn_bugs(config, corpus, nest_dir, advance)}
     if config.review.placement:
-        reached["placement"] = learn_placement(corpus, nest_dir, advance)
+        reached["placement"] = learn_placement(corpus, nest_dir, outlines, advance)
     report = json.loads((nest_dir / REPORT_FILE).read_text(encoding="utf-8"))
     write_json(nest_dir / REPORT_FILE, {**report, "review": reached})
 
@@ -60,20 +62,21 @@ def learn_bugs(
     return reached
 
 
-def learn_placement(corpus: Corpus, nest_dir: Path, advance: Advance) -> dict[str, Any] | None:
+def learn_placement(
+    corpus: Corpus, nest_dir: Path, outlines: Path, advance: Advance
+) -> dict[str, Any] | None:
     """Learn the layout of the largest source; None where it has no packages to tell apart."""
     whole = [document for document in corpus.documents if document.cut_from is None]
     if not whole:
         return None
     advance(0, None, "learning where code belongs")
     ((source, _),) = Counter(document.source for document in whole).most_common(1)
-    model = train_placement(
-        open_repository(
-            SourceFile(document.path, document.language, document.text)
-            for document in whole
-            if document.source == source
-        )
+    files = (
+        SourceFile(document.path, document.language, document.text)
+        for document in whole
+        if document.source == source
     )
+    model = train_placement(open_repository(files, cache_dir=outlines))
     if model is None:
         return None
     model.save(nest_dir / PLACEMENT_FOLDER)

@@ -22,7 +22,7 @@ from nested_ray.train.assemble import assemble_nest, nest_draft
 from nested_ray.train.fit import FitReport, fit_levels
 from nested_ray.train.fit_report import fit_from_dict, fit_table, fit_to_dict, level_metrics
 from nested_ray.train.journal import Journal
-from nested_ray.train.prepare import Prepared, prepare
+from nested_ray.train.prepare import OUTLINES, Prepared, prepare
 from nested_ray.train.progress import ProgressSnapshot
 from nested_ray.train.reporter import Reporter
 from nested_ray.train.review import learn_reviews
@@ -130,7 +130,7 @@ def build_nest(
             )
         if config.review.enabled:
             with reporter.stage("learning to review") as advance:
-                learn_reviews(config, prepared.corpus, aside, advance)
+                learn_reviews(config, prepared.corpus, aside, run_dir.path / OUTLINES, advance)
 
     nest_dir = run_dir.stage("nest", make)
     report = EvalReport.from_dict(json.loads((nest_dir / REPORT_FILE).read_text(encoding="utf-8")))
