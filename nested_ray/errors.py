@@ -24,7 +24,9 @@ NestedRayError
     │   └── BodyTooLarge
     ├── Unauthorized
     ├── ModelNotFound
+    ├── SessionNotFound       no training session has this id
     └── Overloaded
+        └── RateLimited       more in an hour than the operator allows
 
 A message says what was asked, what was found and what to do next. Errors cross process borders, so
 each one is built from its message alone and pickles.
@@ -104,4 +106,12 @@ class Unauthorized(RequestError): ...
 class ModelNotFound(RequestError): ...
 
 
+class SessionNotFound(RequestError): ...
+
+
 class Overloaded(RequestError): ...
+
+
+class RateLimited(Overloaded):
+    retry_after_s: int = 60
+    """When it may be asked again."""

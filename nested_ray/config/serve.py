@@ -84,6 +84,36 @@ class AnalysisConfig(Settings):
     health: HealthSettings = HealthSettings(check_timeout_s=60)
 
 
+class TrainingServeConfig(Settings):
+    """Training over HTTP: a request names a train config that lies in `configs_dir`, never a path."""
+
+    enabled: bool = False
+    """Offer `/api/v1/nested-learning/train`. Whoever may ask then uses this cluster's computing time."""
+    configs_dir: str = "train_configs"
+    """Folder of the train configs that requests may name, `NAME.yaml` each; relative to where serving was started,
+    as are relative paths inside those configs."""
+    nests: tuple[str, ...] = ()
+    """Nests that a request's `model` may name besides the config's own: a trained version becomes their candidate."""
+    max_concurrent: int = Field(default=1, ge=1)
+    """Sessions that train at once; the next one is queued."""
+    max_queued: int = Field(default=8, ge=0)
+    """Queued sessions; the next one is answered with 429."""
+    sessions_per_hour: int = Field(default=10, ge=1)
+    """New sessions in any 60 minutes; the next one is answered with 429."""
+    max_steps: int = Field(default=10_000, ge=1)
+    """Largest `max_steps` of a level in a request; what a config itself says is not bound by it."""
+    max_batch_size: int = Field(default=64, ge=1)
+    """Largest `batch_size` of a level in a request."""
+    max_body_bytes: int = Field(default=50_000_000, gt=0)
+    max_files: int = Field(default=10_000, ge=1)
+    """Samples in one request."""
+    timeout_s: float = Field(default=60.0, gt=0)
+    """A request that takes longer is answered with 503; training itself has no such limit."""
+    max_queued_requests: int = Field(default=32, ge=0)
+    """Waiting for the replica; the next one is answered with 429."""
+    health: HealthSettings = HealthSettings(check_timeout_s=60)
+
+
 class LimitsConfig(Settings):
     """What one request may ask for; more is answered with a 4xx that names the limit."""
 
@@ -126,6 +156,7 @@ class ServeConfig(Settings):
     routing: RoutingConfig = RoutingConfig()
     limits: LimitsConfig = LimitsConfig()
     analysis: AnalysisConfig = AnalysisConfig()
+    training: TrainingServeConfig = TrainingServeConfig()
     api_key_hashes: tuple[str, ...] = ()
     """SHA-256 of the keys that may ask, in hex; `NESTED_RAY_API_KEYS_SHA256` (comma-separated) adds more. None: no key is needed."""
     require_api_key: bool = False

@@ -7,6 +7,7 @@ argument from the annotation itself, so this module does not postpone annotation
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from ray import serve
@@ -15,7 +16,12 @@ from ray.serve.config import BackpressureConfig
 
 from nested_ray.api.native import LevelInfo, NestInfo
 from nested_ray.config.routing import ArmConfig, RoutingConfig
-from nested_ray.config.serve import HealthSettings, LevelServeConfig, ServeConfig
+from nested_ray.config.serve import (
+    HealthSettings,
+    LevelServeConfig,
+    ServeConfig,
+    TrainingServeConfig,
+)
 from nested_ray.config.storage import StorageConfig
 from nested_ray.errors import ConfigError, RegistryError
 from nested_ray.inference.bundle import read_spec
@@ -27,9 +33,13 @@ from nested_ray.serve.analysis import AnalysisReplica
 from nested_ray.serve.auth import KEYS_VARIABLE, hashes_from_variable
 from nested_ray.serve.level import LevelReplica
 from nested_ray.serve.router import RouterReplica
+from nested_ray.serve.training import TrainingReplica
 
 ROUTER = "router"
 ANALYSIS = "analysis"
+TRAINING = "training"
+HEAD = "node:__internal_head__"
+"""A resource that Ray gives to the head node alone; submitted jobs run there."""
 
 
 def build_app(config: ServeConfig) -> Application:
@@ -48,7 +58,8 @@ def build_app(config: ServeConfig) -> Application:
     ]
     levels = build_levels(config, arms, versions, storage)
     analysis = build_analysis(config, versions[0], storage)
-    return router_deployment(config).bind(config, arms, nests, storage, levels, analysis)
+    training = build_training(config.training, storage)
+    return router_deployment(config).bind(config, arms, nests, storage, levels, analysis, training)
 
 
 def with_keys(config: ServeConfig, variable: str | None) -> ServeConfig:
@@ -206,6 +217,29 @@ def build_analysis(
         **health(settings.health),
     )(AnalysisReplica)
     return deployment.bind(settings, version, storage)
+
+
+def build_training(settings: TrainingServeConfig, storage: StorageConfig) -> Application | None:
+    """The replica that keeps the training sessions; raises ConfigError where no config is allowed."""
+    if not settings.enabled:
+        return None
+    folder = Path(settings.configs_dir).absolute()
+    if not any(folder.glob("*.yaml")):
+        raise ConfigError(
+            f"training.configs_dir: {folder} holds no *.yaml; put the train configs there that "
+            "requests may name, or set training.enabled: false"
+        )
+    deployment = serve.deployment(
+        name=TRAINING,
+        num_replicas=1,  # one place that counts sessions
+        ray_actor_options={"num_cpus": 0, "resources": {HEAD: 0.001}},
+        max_ongoing_requests=4,
+        max_queued_requests=settings.max_queued_requests,
+        backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
+        **health(settings.health),
+    )(TrainingReplica)
+    settings = settings.model_copy(update={"configs_dir": str(folder)})
+    return deployment.bind(settings, storage.home, Path.cwd())
 
 
 def router_deployment(config: ServeConfig) -> Deployment:

@@ -13,6 +13,7 @@ from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from nested_ray.api.analysis import ArchitectureRequest, Document, ReviewRequest
+from nested_ray.api.training import TrainingList, TrainingSession, TrainRequest
 from nested_ray.errors import LevelUnavailable, NestedRayError, Overloaded
 from nested_ray.inference.base import Prompt, SamplingParams
 from nested_ray.routing.base import LevelAnswer, Scores, StreamPart
@@ -84,6 +85,39 @@ class AnalysisClient:
             ) from None
 
 
+class TrainingClient:
+    """Calls the replica that keeps the training sessions."""
+
+    def __init__(self, handle: DeploymentHandle[Any], timeout_s: float) -> None:
+        self._handle = handle
+        self._timeout_s = timeout_s
+
+    async def start(self, request: TrainRequest) -> TrainingSession:
+        return await self._call(self._handle.start.remote(request))
+
+    async def get(self, session: str) -> TrainingSession:
+        return await self._call(self._handle.get.remote(session))
+
+    async def sessions(self) -> TrainingList:
+        return await self._call(self._handle.sessions.remote())
+
+    async def cancel(self, session: str) -> TrainingSession:
+        return await self._call(self._handle.cancel.remote(session))
+
+    async def resume(self, session: str) -> TrainingSession:
+        return await self._call(self._handle.resume.remote(session))
+
+    async def _call(self, response: Any) -> Any:
+        """Raises LevelUnavailable when the replica does not answer in time."""
+        try:
+            return await asyncio.wait_for(answered("training", response), self._timeout_s)
+        except TimeoutError:
+            raise LevelUnavailable(
+                f"training: no answer within {self._timeout_s:g} s (training.timeout_s); "
+                "GET the list of sessions to see whether the request was taken"
+            ) from None
+
+
 async def answered(name: str, response: Any) -> Any:
     """What a deployment answers; a cancelled call is cancelled there too."""
     with translated(name):
@@ -104,7 +138,9 @@ def translated(level: str) -> Iterator[None]:
     except RayTaskError as exc:
         cause = exc.cause
         if isinstance(cause, NestedRayError):
-            raise type(cause)(str(cause)) from None
+            again = type(cause)(str(cause))
+            again.__dict__.update(vars(cause))  # such as when to ask again
+            raise again from None
         logger.exception("level failed", extra={"level": level})
         raise LevelUnavailable(f"{level} failed: {type(cause).__name__}") from exc
     except (RayError, RayServeException) as exc:

@@ -20,6 +20,7 @@ from nested_ray.serve.limits import read_body
 from nested_ray.serve.pages import docs_page
 from nested_ray.serve.responses import add_error_handlers, body_of, counted, json_of, streamed
 from nested_ray.serve.service import Service
+from nested_ray.serve.training_routes import add_training_routes
 
 NATIVE = ("infer", "review", "architecture", "health", "models")
 SHORTER = "send the code around the cursor instead of the whole file"
@@ -32,6 +33,8 @@ def build_http(service: Service) -> FastAPI:
     add_native_routes(app, service)
     if service.analysis is not None:
         add_analysis_routes(app, service, service.analysis)
+    if service.training is not None:
+        add_training_routes(app, service, service.training)
     add_pages(app, service)
     add_error_handlers(app)
     return app
@@ -102,6 +105,7 @@ def add_native_routes(app: FastAPI, service: Service) -> None:
 
 def add_pages(app: FastAPI, service: Service) -> None:
     """For people: where things are."""
+    native = NATIVE if service.training is None else (*NATIVE, "train")
 
     @app.get("/", include_in_schema=False)
     async def landing() -> dict[str, Any]:
@@ -112,7 +116,7 @@ def add_pages(app: FastAPI, service: Service) -> None:
             "docs": "/docs",
             "openapi": "/openapi.json",
             "openai": {"completions": "/v1/completions", "models": "/v1/models"},
-            "native": {name: f"{BASE_PATH}/{name}" for name in NATIVE},
+            "native": {name: f"{BASE_PATH}/{name}" for name in native},
         }
 
     @app.get("/docs", include_in_schema=False)

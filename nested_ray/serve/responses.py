@@ -26,6 +26,7 @@ STATUS: dict[type[errors.NestedRayError], int] = {
     errors.PromptTooLong: 400,
     errors.Unauthorized: 401,
     errors.ModelNotFound: 404,
+    errors.SessionNotFound: 404,
     errors.BodyTooLarge: 413,
     errors.Overloaded: 429,
     errors.LevelUnavailable: 503,
@@ -39,6 +40,8 @@ CODES = {
     errors.PromptTooLong: "context_length_exceeded",
     errors.Unauthorized: "invalid_api_key",
     errors.ModelNotFound: "model_not_found",
+    errors.SessionNotFound: "session_not_found",
+    errors.RateLimited: "rate_limit_exceeded",
     errors.Overloaded: "overloaded",
     errors.LevelUnavailable: "level_unavailable",
 }
@@ -103,7 +106,10 @@ async def streamed(chunks: AsyncGenerator[Completion]) -> Response:
 
 async def on_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.NestedRayError)
-    return json_of(body_for(error), status=status_of(error))
+    response = json_of(body_for(error), status=status_of(error))
+    if isinstance(error, errors.RateLimited):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:

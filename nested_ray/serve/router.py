@@ -20,7 +20,7 @@ from nested_ray.routing.cascade import Router
 from nested_ray.routing.experiments import Arm
 from nested_ray.routing.verify import Verifier
 from nested_ray.serve.auth import ApiKeys
-from nested_ray.serve.clients import AnalysisClient, HandleClient
+from nested_ray.serve.clients import AnalysisClient, HandleClient, TrainingClient
 from nested_ray.serve.ingress import build_http
 from nested_ray.serve.meter import RayMeter
 from nested_ray.serve.service import Service
@@ -40,6 +40,7 @@ class RouterReplica:
         storage: StorageConfig,
         levels: Mapping[str, DeploymentHandle[Any]],
         analysis: DeploymentHandle[Any] | None,
+        training: DeploymentHandle[Any] | None = None,
     ) -> None:
         clients = {name: HandleClient(name, handle) for name, handle in levels.items()}
         self._service = Service(
@@ -56,6 +57,7 @@ class RouterReplica:
             probes={name: client.ping for name, client in clients.items()},
             meter=RayMeter(),
             analysis=AnalysisClient(analysis, config.analysis.timeout_s) if analysis else None,
+            training=TrainingClient(training, config.training.timeout_s) if training else None,
         )
 
     def __serve_build_asgi_app__(self) -> Any:

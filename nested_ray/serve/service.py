@@ -19,6 +19,7 @@ from nested_ray.api.native import (
     NestList,
 )
 from nested_ray.api.openai import Completion, CompletionRequest, Model, ModelList
+from nested_ray.api.training import TrainingList, TrainingSession, TrainRequest
 from nested_ray.config.serve import ServeConfig
 from nested_ray.errors import ModelNotFound, NestedRayError
 from nested_ray.routing.base import Answer, Ask
@@ -48,6 +49,20 @@ class Analysis(Protocol):
     async def architecture(self, request: ArchitectureRequest) -> Document: ...
 
 
+class Training(Protocol):
+    """Trains nests on request."""
+
+    async def start(self, request: TrainRequest) -> TrainingSession: ...
+
+    async def get(self, session: str) -> TrainingSession: ...
+
+    async def sessions(self) -> TrainingList: ...
+
+    async def cancel(self, session: str) -> TrainingSession: ...
+
+    async def resume(self, session: str) -> TrainingSession: ...
+
+
 @dataclass(frozen=True)
 class Service:
     """The application: its router, what it serves, and who may ask."""
@@ -60,6 +75,8 @@ class Service:
     meter: Meter
     analysis: Analysis | None = None
     """Code review and architecture, where they are offered."""
+    training: Training | None = None
+    """Training over HTTP, where the operator asked for it."""
 
     async def complete(self, request: CompletionRequest) -> Completion:
         """Answer every prompt of the request."""

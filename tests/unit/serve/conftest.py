@@ -143,7 +143,7 @@ def nest_info(version: int, arm: str | None = None) -> NestInfo:
 
 @pytest.fixture
 def make_site() -> Callable[..., Site]:
-    def make(num_arms: int = 1, **settings: Any) -> Site:
+    def make(num_arms: int = 1, *, trainer: Any = None, **settings: Any) -> Site:
         config = ServeConfig.from_values(settings)
         levels = {name: EchoLevel() for name in LEVELS}
         facts = tuple(LevelFacts(name, name, weight) for name, weight in LEVELS.items())
@@ -158,6 +158,7 @@ def make_site() -> Callable[..., Site]:
             probes={name: level.ping for name, level in levels.items()},
             meter=meter,
             analysis=AnalysisServer(Analyst(config.analysis, NestParts)),
+            training=trainer,
         )
         return Site(levels, meter, build_http(service))
 
