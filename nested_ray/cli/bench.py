@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nested_ray.cli import bench_semantics
+from nested_ray.cli import bench_architecture, bench_semantics
 
 if TYPE_CHECKING:
     from nested_ray.evals.syntax import OnProgress
@@ -25,6 +25,7 @@ def _bench() -> None:
     """Measure what the levels prove and learn."""
 
 
+levels.command("architecture")(bench_architecture.architecture)
 levels.command("semantics")(bench_semantics.semantics)
 
 

@@ -40,7 +40,7 @@ class PlacementConfig(Settings):
     """When to say that code belongs elsewhere."""
 
     min_confidence: float = Field(default=0.9, ge=0.5, le=1)
-    """Calibrated probability of the other place, below which nothing is said."""
+    """Probability that it belongs elsewhere, below which nothing is said."""
 
 
 class ArchitectureConfig(Settings):

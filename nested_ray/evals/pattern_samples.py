@@ -1,4 +1,4 @@
-"""What the architecture level is worth: recovery of places, planted faults found, patterns recognised."""
+"""Labelled samples of design patterns, and how many of them are recognised."""
 
 from __future__ import annotations
 

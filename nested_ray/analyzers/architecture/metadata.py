@@ -20,7 +20,7 @@ def definitions_of(repository: Repository, path: str) -> Sequence[Definition]:
 def subsystem_of(repository: Repository) -> Mapping[str, str]:
     """1C object (`Catalog.Валюты`) → the subsystem it belongs to; empty without metadata.
 
-    Of several the innermost counts, and among those the smallest: the large ones are made for menus.
+    Of several the innermost counts, and among those the smallest: outer and large ones are made for menus.
     """
     if not isinstance(repository, IndexedRepository):
         return {}
@@ -35,5 +35,5 @@ def subsystem_of(repository: Repository) -> Mapping[str, str]:
             leaves = [name for name in names if name not in parents] or names
             if leaves:
                 unit = f"{placed.root}{placed.kind}.{placed.name}"
-                found[unit] = min(leaves, key=lambda name: (sizes[name], name))
+                found[unit] = min(leaves, key=lambda name: (-name.count("."), sizes[name], name))
     return found

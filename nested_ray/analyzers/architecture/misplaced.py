@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nested_ray.analyzers.architecture.placement.calibration import Margins, margins
+from nested_ray.analyzers.architecture.placement.calibration import misplaced
 from nested_ray.analyzers.architecture.placement.evidence import probabilities
-from nested_ray.analyzers.architecture.placement.model import PlacementModel, Weights
+from nested_ray.analyzers.architecture.placement.model import PlacementModel
 from nested_ray.analyzers.architecture.placement.samples import (
     FunctionSample,
     Sample,
@@ -24,11 +24,12 @@ from nested_ray.analyzers.findings import Finding, Severity
 from nested_ray.config.architecture import PlacementConfig
 from nested_ray.languages.base import Span
 
-_MIN_LINKS = 3
+_MIN_LINKS = 2
 """Links to and from the other place; words alone are not enough."""
 _SHOWN_WORDS = 6
-UNIT_PRIOR, FUNCTION_PRIOR = 0.02, 0.005
-"""Shares taken to be misplaced: a module in fifty, a function in two hundred."""
+_MIN_SHARED = 3
+UNIT_PRIOR, FUNCTION_PRIOR = 0.02, 0.01
+"""Shares taken to be misplaced: a module in fifty, a function in a hundred."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,10 @@ def judge(structure: Structure, model: PlacementModel | None = None) -> Judged |
     if model is not None:
         return _judge_by(structure, model)
     trained = train(structure.repository, structure.layout)
-    return None if trained is None else _from_training(trained)
+    return None if trained is None else from_training(trained)
 
 
-def _from_training(trained: Trained) -> Judged:
+def from_training(trained: Trained) -> Judged:
     units = [trained.samples.units[unit] for unit in trained.unit_rows]
     rows = list(trained.unit_rows.values())
     return Judged(
@@ -88,72 +89,68 @@ def _judge_by(structure: Structure, model: PlacementModel) -> Judged:
         model,
         samples,
         units,
-        _probabilities(model, units, model.units),
+        _probabilities(model, units, model.unit_weights_F),
         functions,
-        _probabilities(model, functions, model.functions),
+        _probabilities(model, functions, model.function_weights_F),
     )
 
 
 def _probabilities(
-    model: PlacementModel, samples: Sequence[Sample], weights: Weights
+    model: PlacementModel, samples: Sequence[Sample], weights_F: np.ndarray
 ) -> np.ndarray:
     scores_NC = model.words.vectors([s.words for s in samples]) @ model.word_weights_VC
     uses = [sample.uses for sample in samples]
     evidence_NCF = model.evidence(scores_NC, uses, [sample.used_by for sample in samples])
-    return probabilities(evidence_NCF, weights.evidence_F)
+    return probabilities(evidence_NCF, weights_F)
 
 
 def find_misplaced(
     judged: Judged, package_of: Mapping[str, str], min_confidence: float
 ) -> list[Misplaced]:
     """Units, then functions of units that are not misplaced themselves."""
-    model = judged.model
-    units = _select(
-        judged.units, judged.units_NC, model, UNIT_PRIOR, model.units.margins, package_of
-    )
+    places = judged.model.places
+    units = _select(judged.units, judged.units_NC, places, UNIT_PRIOR, package_of)
+    functions = _select(judged.functions, judged.functions_NC, places, FUNCTION_PRIOR, package_of)
     found = [each for each in units if each.confidence >= min_confidence]
     moved = {each.sample.unit for each in found}
-    functions = _select(
-        judged.functions,
-        judged.functions_NC,
-        model,
-        FUNCTION_PRIOR,
-        model.functions.margins,
-        package_of,
-    )
-    found.extend(
-        each
-        for each in functions
-        if each.confidence >= min_confidence and each.sample.unit not in moved
-    )
+    shared = shared_names(judged.samples.functions)
+    for each in functions:
+        is_own = isinstance(each.sample, FunctionSample) and each.sample.name not in shared
+        if is_own and each.confidence >= min_confidence and each.sample.unit not in moved:
+            found.append(each)
     return found
+
+
+def shared_names(functions: Sequence[FunctionSample]) -> frozenset[str]:
+    """Names that three units and more define: they answer a caller's convention and stand where it wants
+    them."""
+    units: dict[str, set[str]] = {}
+    for function in functions:
+        units.setdefault(function.name, set()).add(function.unit)
+    return frozenset(name for name, owners in units.items() if len(owners) >= _MIN_SHARED)
 
 
 def _select(
     samples: Sequence[Sample],
     probabilities_NC: np.ndarray,
-    model: PlacementModel,
+    places: Sequence[str],
     prior: float,
-    learned: Margins,
     package_of: Mapping[str, str],
 ) -> list[Misplaced]:
-    """Items whose likeliest place is another one that they are linked to, and no sibling of theirs."""
+    """Items that rather belong elsewhere and are linked to there more than to where they stand."""
     if not samples:
         return []
-    index = {place: position for position, place in enumerate(model.places)}
+    index = {place: position for position, place in enumerate(places)}
     own_N = np.array([index[package_of[sample.unit]] for sample in samples])
-    margins_N = margins(probabilities_NC, own_N)
+    confidence_N = misplaced(probabilities_NC, own_N, prior)
     found: list[Misplaced] = []
-    for row in np.flatnonzero(margins_N > 0).tolist():
-        sample = samples[row]
-        place = package_of[sample.unit]
-        better = model.places[int(probabilities_NC[row].argmax())]
-        if linked(sample, better, package_of) >= max(
-            _MIN_LINKS, linked(sample, place, package_of) + 1
-        ):
-            confidence = learned.confidence(float(margins_N[row]), prior)
+    for row in np.flatnonzero(confidence_N > 0.5).tolist():
+        sample, place = samples[row], places[own_N[row]]
+        better = places[int(probabilities_NC[row].argmax())]
+        num_links = linked(sample, better, package_of)
+        if num_links >= _MIN_LINKS and num_links > linked(sample, place, package_of):
             likelihood = float(probabilities_NC[row].max())
-            found.append(Misplaced(sample, place, better, confidence, likelihood))
+            found.append(Misplaced(sample, place, better, float(confidence_N[row]), likelihood))
     return found
 
 

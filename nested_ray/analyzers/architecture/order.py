@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from heapq import heappop, heappush
 
 from nested_ray.analyzers.architecture.graph import Edge, ModuleGraph
 
-_MAX_TRIALS = 50_000_000
-"""Candidates times edges up to which each candidate is tried."""
+MAX_EXACT_NODES = 2_000
+"""Larger tangles are ordered by a heuristic whose cost grows with the number of edges alone."""
 
 
 def flow_order(graph: ModuleGraph, nodes: Collection[str]) -> list[str]:
@@ -77,37 +77,34 @@ class _Buckets:
 
 
 def backward_edges(graph: ModuleGraph, nodes: Collection[str]) -> list[Edge]:
-    """Edges whose removal leaves the nodes without a cycle; no edge of them is needless.
+    """Light edges whose removal leaves the nodes without a cycle.
 
-    The order gives the candidates; one that can be put back without closing a cycle is put back, the
-    heaviest first; in a tangle too large for that, the candidates are the answer.
+    Edges are taken in from the heaviest down, and those that would close a circle are left out: an edge
+    is only blamed for what heavier ones, which stay, say of the direction. So a link more somewhere
+    changes nothing about heavier ones elsewhere. Very large tangles are put in `flow_order` instead.
     """
-    rank = {node: position for position, node in enumerate(flow_order(graph, nodes))}
-    inside = [edge for (s, t), edge in graph.edges.items() if s in rank and t in rank]
-    against = [edge for edge in inside if rank[edge.source] > rank[edge.target]]
-    kept = defaultdict(set)
-    for edge in inside:
-        if rank[edge.source] < rank[edge.target]:
-            kept[edge.source].add(edge.target)
-    if len(against) * len(inside) > _MAX_TRIALS:
-        return sorted(against, key=lambda edge: (edge.source, edge.target))
-    cut: list[Edge] = []
-    for edge in sorted(against, key=lambda edge: (-edge.count, edge.source, edge.target)):
-        if _reaches(kept, edge.target, edge.source):
-            cut.append(edge)
-        else:
-            kept[edge.source].add(edge.target)
+    inside = set(nodes)
+    edges = [edge for (s, t), edge in graph.edges.items() if s in inside and t in inside]
+    if len(inside) > MAX_EXACT_NODES:
+        rank = {node: position for position, node in enumerate(flow_order(graph, nodes))}
+        cut = [edge for edge in edges if rank[edge.source] > rank[edge.target]]
+    else:
+        cut = _closing(edges, sorted(inside))
     return sorted(cut, key=lambda edge: (edge.source, edge.target))
 
 
-def _reaches(targets: dict[str, set[str]], start: str, goal: str) -> bool:
-    seen, waiting = {start}, [start]
-    while waiting:
-        node = waiting.pop()
-        if node == goal:
-            return True
-        for target in targets.get(node, ()):
-            if target not in seen:
-                seen.add(target)
-                waiting.append(target)
-    return False
+def _closing(edges: Sequence[Edge], nodes: Sequence[str]) -> list[Edge]:
+    """Edges that close a circle with heavier ones that do not."""
+    bit = {node: 1 << position for position, node in enumerate(nodes)}
+    # What each node reaches, itself included, as the bits of one number.
+    reach = dict(bit)
+    cut: list[Edge] = []
+    for edge in sorted(edges, key=lambda edge: (-edge.count, edge.source, edge.target)):
+        gained = reach[edge.target]
+        if gained & bit[edge.source]:
+            cut.append(edge)
+        elif not reach[edge.source] & bit[edge.target]:
+            for node in nodes:
+                if reach[node] & bit[edge.source]:
+                    reach[node] |= gained
+    return cut

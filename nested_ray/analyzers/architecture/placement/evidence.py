@@ -9,49 +9,51 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import sparse
+from scipy.optimize import minimize
 
-FEATURES = ("words", "uses, logarithm", "used by, logarithm", "uses", "used by")
+FEATURES = ("words", "uses", "used by")
+"""What the weights weigh; links by the logarithm of their share. Their number adds nothing: measured."""
 _FLOOR = 0.02
 """Share of links a place without any is treated as having: one stray link decides nothing."""
+NOISE = 0.01
+"""Share of items taken to say nothing about where things belong."""
 _PENALTY = 1e-3
 
 
 def features(scores_NC: np.ndarray, uses_NC: np.ndarray, used_by_NC: np.ndarray) -> np.ndarray:
-    """(N, C, F): the score by words and the share of links to and from each place; no links, no say."""
-    has_uses_N1 = uses_NC.sum(axis=1, keepdims=True) > 0
-    has_used_by_N1 = used_by_NC.sum(axis=1, keepdims=True) > 0
-    return np.stack(
-        [
-            scores_NC,
-            np.log(uses_NC + _FLOOR) * has_uses_N1,
-            np.log(used_by_NC + _FLOOR) * has_used_by_N1,
-            uses_NC,
-            used_by_NC,
-        ],
-        axis=-1,
-    )
+    """(N, C, F): the score by words, and the links to and from each place; no links, no say."""
+    return np.stack([scores_NC, _log_share(uses_NC), _log_share(used_by_NC)], axis=-1)
+
+
+def _log_share(links_NC: np.ndarray) -> np.ndarray:
+    total_N1 = links_NC.sum(axis=1, keepdims=True)
+    return np.log(links_NC / np.maximum(total_N1, 1e-9) + _FLOOR) * (total_N1 > 0)
 
 
 def fit_weights(features_NCF: np.ndarray, places_N: np.ndarray) -> np.ndarray:
-    """Weights (F,) of the conditional logit that make the true places likeliest.
+    """Weights (F,), none below zero, of the conditional logit that make the true places likeliest.
 
-    The same few weights serve all places, so a thousand items fit them well, and maximum likelihood
-    makes the probabilities calibrated on items like these.
+    The same few weights serve all places, so a few hundred items fit them, and maximum likelihood makes
+    the probabilities calibrated. One item in a hundred is taken to stand anywhere: those that do stand
+    in the wrong place then cannot bend the weights.
     """
     rows = np.arange(len(places_N))
     true_NF = features_NCF[rows, places_N]
+    anywhere = NOISE / features_NCF.shape[1]
 
     def loss(weights_F: np.ndarray) -> tuple[float, np.ndarray]:
         probabilities_NC = probabilities(features_NCF, weights_F)
-        likelihood_N = np.maximum(probabilities_NC[rows, places_N], 1e-300)
+        in_place_N = (1 - NOISE) * probabilities_NC[rows, places_N]
+        likelihood_N = in_place_N + anywhere
         expected_NF = np.einsum("nc,ncf->nf", probabilities_NC, features_NCF)
+        slope_NF = (expected_NF - true_NF) * (in_place_N / likelihood_N)[:, None]
         value = -np.log(likelihood_N).mean() + _PENALTY * float(weights_F @ weights_F) / 2
-        return value, (expected_NF - true_NF).mean(axis=0) + _PENALTY * weights_F
+        return value, slope_NF.mean(axis=0) + _PENALTY * weights_F
 
-    start_F = np.zeros(features_NCF.shape[-1])
-    from scipy.optimize import minimize  # slow to import, and only training needs it
-
-    return minimize(loss, start_F, jac=True, method="L-BFGS-B").x
+    num_features = features_NCF.shape[-1]
+    bounds = [(0.0, None)] * num_features
+    found = minimize(loss, np.full(num_features, 0.5), jac=True, method="L-BFGS-B", bounds=bounds)
+    return found.x
 
 
 def probabilities(features_NCF: np.ndarray, weights_F: np.ndarray) -> np.ndarray:
@@ -78,12 +80,6 @@ def link_matrix(
         ends.append(len(indices))
     shape = (len(rows), len(columns))
     return sparse.csr_matrix((values, indices, ends), shape=shape, dtype=np.float64)
-
-
-def shares(links: sparse.csr_matrix, belief_UC: np.ndarray) -> np.ndarray:
-    """(N, C): share of each item's links that goes to each place, given what units belong where."""
-    weight_NC = np.asarray(links @ belief_UC)
-    return weight_NC / np.maximum(weight_NC.sum(axis=1, keepdims=True), 1e-9)
 
 
 def rarity(fans_U: np.ndarray, num_units: int) -> np.ndarray:

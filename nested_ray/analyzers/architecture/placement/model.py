@@ -11,14 +11,12 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from nested_ray.analyzers.architecture.placement.calibration import Margins
 from nested_ray.analyzers.architecture.placement.evidence import (
     FEATURES,
     features,
     link_matrix,
     probabilities,
     rarity,
-    shares,
 )
 from nested_ray.analyzers.architecture.placement.words import WordSpace
 from nested_ray.errors import ConfigError
@@ -26,14 +24,6 @@ from nested_ray.files import write_file, write_text
 
 FORMAT = 1
 ARRAYS_FILE, VOCABULARY_FILE = "placement.safetensors", "placement.json"
-
-
-@dataclass(frozen=True)
-class Weights:
-    """How words and links are weighed for one kind of item."""
-
-    evidence_F: np.ndarray
-    margins: Margins
 
 
 @dataclass(frozen=True)
@@ -48,8 +38,9 @@ class PlacementModel:
     """Unit → index of its place, -1 for the units of smaller places; in order of name."""
     fan_out_U: np.ndarray
     fan_in_U: np.ndarray
-    units: Weights
-    functions: Weights
+    unit_weights_F: np.ndarray
+    """How words and links are weighed for units, see `evidence.FEATURES`."""
+    function_weights_F: np.ndarray
 
     def rank(
         self,
@@ -65,8 +56,8 @@ class PlacementModel:
         """
         scores_1C = self.words.vectors([words]) @ self.word_weights_VC
         evidence = self.evidence(scores_1C, [uses or {}], [used_by or {}])
-        weights = self.functions if is_function else self.units
-        likelihoods = probabilities(evidence, weights.evidence_F)[0]
+        weights_F = self.function_weights_F if is_function else self.unit_weights_F
+        likelihoods = probabilities(evidence, weights_F)[0]
         order = np.argsort(-likelihoods, kind="stable")
         return [(self.places[index], float(likelihoods[index])) for index in order]
 
@@ -84,8 +75,8 @@ class PlacementModel:
         used = rarity(self.fan_out_U, len(columns))
         return features(
             scores_NC,
-            shares(link_matrix(uses, columns, users), belief_UC),
-            shares(link_matrix(used_by, columns, used), belief_UC),
+            np.asarray(link_matrix(uses, columns, users) @ belief_UC),
+            np.asarray(link_matrix(used_by, columns, used) @ belief_UC),
         )
 
     def belief(self) -> np.ndarray:
@@ -102,10 +93,8 @@ class PlacementModel:
             "fan_out_U": self.fan_out_U.astype(np.int32),
             "fan_in_U": self.fan_in_U.astype(np.int32),
         }
-        for name, weights in (("units", self.units), ("functions", self.functions)):
-            arrays[f"{name}.evidence_F"] = weights.evidence_F.astype(np.float64)
-            arrays[f"{name}.at_home_N"] = weights.margins.at_home_N.astype(np.float64)
-            arrays[f"{name}.moved_N"] = weights.margins.moved_N.astype(np.float64)
+        arrays["unit_weights_F"] = self.unit_weights_F.astype(np.float64)
+        arrays["function_weights_F"] = self.function_weights_F.astype(np.float64)
         whole = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
         write_file(folder / ARRAYS_FILE, lambda aside: save_file(whole, aside))
         values = {
@@ -135,8 +124,8 @@ class PlacementModel:
                 place_of=dict(zip(values["units"], arrays["place_of_U"].tolist(), strict=True)),
                 fan_out_U=arrays["fan_out_U"],
                 fan_in_U=arrays["fan_in_U"],
-                units=_weights(arrays, "units"),
-                functions=_weights(arrays, "functions"),
+                unit_weights_F=arrays["unit_weights_F"],
+                function_weights_F=arrays["function_weights_F"],
             )
         except OSError as exc:
             raise ConfigError(f"cannot read the placement model {folder}: {exc.strerror}") from exc
@@ -144,11 +133,6 @@ class PlacementModel:
             raise ConfigError(
                 f"{folder} is no placement model: {exc}; train the nest again"
             ) from exc
-
-
-def _weights(arrays: Mapping[str, np.ndarray], name: str) -> Weights:
-    margins = Margins(arrays[f"{name}.at_home_N"], arrays[f"{name}.moved_N"])
-    return Weights(arrays[f"{name}.evidence_F"], margins)
 
 
 def one_hot(places_N: np.ndarray, num_places: int) -> np.ndarray:

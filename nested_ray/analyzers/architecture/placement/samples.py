@@ -39,6 +39,8 @@ class FunctionSample(Sample):
     path: str = ""
     definition: int = 0
     """Index into the outline of its file."""
+    name: str = ""
+    """Folded."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,10 @@ def read_file_samples(
         for used in names
     ]
     rest = found.pop()
-    for index, function in zip(indices, found, strict=True):
-        function.definition = index
     fold = get_language(file.language).fold
-    _add_siblings(found, names[:-1], [fold(definitions[index].name) for index in indices], fold)
+    for index, function in zip(indices, found, strict=True):
+        function.definition, function.name = index, fold(definitions[index].name)
+    _add_siblings(found, names[:-1], fold)
     return found, rest
 
 
@@ -126,11 +128,10 @@ def own_names(unit: str) -> frozenset[str]:
 def _add_siblings(
     found: Sequence[FunctionSample],
     names: Sequence[Mapping[str, int]],
-    defined: Sequence[str],
     fold: Callable[[str], str],
 ) -> None:
     """Uses between definitions of one file count as links to their own unit."""
-    by_name = dict(zip(defined, found, strict=True))
+    by_name = {function.name: function for function in found}
     for function, used in zip(found, names, strict=True):
         for name, count in used.items():
             sibling = by_name.get(fold(name))

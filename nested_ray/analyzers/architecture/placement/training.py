@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nested_ray.analyzers.architecture.metadata import subsystem_of
-from nested_ray.analyzers.architecture.placement.calibration import Margins, measure_margins
 from nested_ray.analyzers.architecture.placement.evidence import (
     FEATURES,
     fit_weights,
     probabilities,
 )
-from nested_ray.analyzers.architecture.placement.model import PlacementModel, Weights
+from nested_ray.analyzers.architecture.placement.model import PlacementModel
 from nested_ray.analyzers.architecture.placement.ridge import Ridge, fit_ridge
 from nested_ray.analyzers.architecture.placement.samples import (
     FunctionSample,
@@ -87,27 +86,40 @@ def place_indices(layout: Layout, places: Sequence[str]) -> dict[str, int]:
 
 
 def fit(samples: Samples, place_of: Mapping[str, int], places: Sequence[str]) -> Trained:
-    """Words by ridge regression, then links on top; each unit judged by a model that has not seen it."""
+    """Units, then functions; each is judged by a model that has not seen its unit."""
+    units = fit_units(samples, place_of, places)
+    functions = [f for f in samples.functions if f.unit in units.rows and is_telling(f)]
+    places_N = np.array([place_of[f.unit] for f in functions], dtype=np.int64)
+    scores_NC = function_scores(units, functions)
+    evidence_NCF = _evidence(units.model, scores_NC, functions)
+    weights, functions_NC = _weigh(evidence_NCF, places_N)
+    model = replace(units.model, function_weights_F=weights)
+    return Trained(model, samples, units.rows, units.held_out_NC, functions, functions_NC)
+
+
+@dataclass(frozen=True)
+class FittedUnits:
+    """A model that knows units only."""
+
+    model: PlacementModel
+    ridge: Ridge
+    rows: Mapping[str, int]
+    """Unit → row of `held_out_NC`."""
+    held_out_NC: np.ndarray
+
+
+def fit_units(samples: Samples, place_of: Mapping[str, int], places: Sequence[str]) -> FittedUnits:
+    """Words by ridge regression, then links on top."""
     learned = thin([unit for unit, place in place_of.items() if place >= 0], place_of)
     space = WordSpace.fit([samples.units[unit].words for unit in learned])
     vectors = space.vectors(samples.units[unit].words for unit in learned)
     places_N = np.array([place_of[unit] for unit in learned])
     ridge = fit_ridge(vectors, places_N, len(places))
     model = _unweighted(space, ridge, samples, place_of, places)
-
-    unit_samples = [samples.units[unit] for unit in learned]
-    unit_evidence = _evidence(model, ridge.held_out_NC, unit_samples)
-    units, units_NC = _weigh(unit_evidence, places_N)
-
+    evidence_NCF = _evidence(model, ridge.held_out_NC, [samples.units[unit] for unit in learned])
+    weights, held_out_NC = _weigh(evidence_NCF, places_N)
     rows = {unit: row for row, unit in enumerate(learned)}
-    functions = [f for f in samples.functions if f.unit in rows and is_telling(f)]
-    function_places_N = np.array([place_of[f.unit] for f in functions], dtype=np.int64)
-    scores_NC = function_scores(ridge, space, functions, rows)
-    function_evidence = _evidence(model, scores_NC, functions)
-    weights, functions_NC = _weigh(function_evidence, function_places_N)
-
-    model = PlacementModel(**{**model.__dict__, "units": units, "functions": weights})
-    return Trained(model, samples, rows, units_NC, functions, functions_NC)
+    return FittedUnits(replace(model, unit_weights_F=weights), ridge, rows, held_out_NC)
 
 
 def thin(units: Sequence[str], place_of: Mapping[str, int]) -> list[str]:
@@ -125,21 +137,15 @@ def is_telling(function: FunctionSample) -> bool:
     return len(function.words) >= _MIN_FUNCTION_WORDS and num_links >= _MIN_FUNCTION_LINKS
 
 
-def function_scores(
-    ridge: Ridge, space: WordSpace, functions: Sequence[FunctionSample], rows: Mapping[str, int]
-) -> np.ndarray:
-    """(N, C): scores of functions by the model that has not seen their unit; functions of a unit follow
-    each other."""
-    vectors = space.vectors(function.words for function in functions)
-    scores_NC = np.zeros((len(functions), ridge.weights_VC.shape[1]))
-    start = 0
-    while start < len(functions):
-        unit = functions[start].unit
-        end = start
-        while end < len(functions) and functions[end].unit == unit:
-            end += 1
-        scores_NC[start:end] = ridge.without(rows[unit], vectors[start:end])
-        start = end
+def function_scores(units: FittedUnits, functions: Sequence[FunctionSample]) -> np.ndarray:
+    """(N, C): scores of functions by words, by the model that has not seen their unit."""
+    vectors = units.model.words.vectors(function.words for function in functions)
+    scores_NC = np.zeros((len(functions), len(units.model.places)))
+    by_unit: dict[str, list[int]] = {}
+    for row, function in enumerate(functions):
+        by_unit.setdefault(function.unit, []).append(row)
+    for unit, rows in by_unit.items():
+        scores_NC[rows] = units.ridge.without(units.rows[unit], vectors[rows])
     return scores_NC
 
 
@@ -150,7 +156,6 @@ def _unweighted(
     place_of: Mapping[str, int],
     places: Sequence[str],
 ) -> PlacementModel:
-    nothing = Weights(np.zeros(len(FEATURES)), Margins(np.zeros(0), np.zeros(0)))
     return PlacementModel(
         places=tuple(places),
         words=space,
@@ -158,8 +163,8 @@ def _unweighted(
         place_of=dict(place_of),
         fan_out_U=np.array([len(samples.units[unit].uses) for unit in place_of]),
         fan_in_U=np.array([len(samples.units[unit].used_by) for unit in place_of]),
-        units=nothing,
-        functions=nothing,
+        unit_weights_F=np.zeros(len(FEATURES)),
+        function_weights_F=np.zeros(len(FEATURES)),
     )
 
 
@@ -170,12 +175,10 @@ def _evidence(
     return model.evidence(scores_NC, uses, [sample.used_by for sample in samples])
 
 
-def _weigh(evidence_NCF: np.ndarray, places_N: np.ndarray) -> tuple[Weights, np.ndarray]:
-    """Weights with their margins, and the probabilities they give."""
+def _weigh(evidence_NCF: np.ndarray, places_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (F,), and the probabilities (N, C) they give."""
     if not len(places_N):
-        nothing = Margins(np.zeros(0), np.zeros(0))
-        return Weights(np.zeros(len(FEATURES)), nothing), np.zeros(evidence_NCF.shape[:2])
+        return np.zeros(len(FEATURES)), np.zeros(evidence_NCF.shape[:2])
     step = -(-len(places_N) // MAX_FUNCTIONS)
     weights_F = fit_weights(evidence_NCF[::step], places_N[::step])
-    probabilities_NC = probabilities(evidence_NCF, weights_F)
-    return Weights(weights_F, measure_margins(probabilities_NC, places_N)), probabilities_NC
+    return weights_F, probabilities(evidence_NCF, weights_F)
