@@ -19,6 +19,8 @@ SHARED_MANIFEST = "manifest.json"
 OPTIMIZER_TENSORS = "optimizer.safetensors"
 OPTIMIZER_SCALARS = "optimizer.json"
 MODEL_FILES = ("config.json", "model.safetensors")
+ADAPTER_FILE = "adapter.safetensors"
+"""Only of a level that learns by adapters: its model file holds them merged, which is no state to go on from."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def save_state(
     """Write one worker's share of a checkpoint; rank 0 also writes model and optimiser.
 
     All ranks may write into one folder: their file names differ. `save_model` writes
-    config.json and model.safetensors into the folder it is given.
+    config.json and model.safetensors, and adapter.safetensors if there is one, into the folder it is given.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -48,7 +50,9 @@ def save_state(
         tensors, scalars = flatten(state.optimizer)
         write_file(directory / OPTIMIZER_TENSORS, lambda aside: save_file(tensors, aside))
         write_json(directory / OPTIMIZER_SCALARS, scalars)
-        files = (*MODEL_FILES, OPTIMIZER_TENSORS, OPTIMIZER_SCALARS)
+        files = [*MODEL_FILES, OPTIMIZER_TENSORS, OPTIMIZER_SCALARS]
+        if (directory / ADAPTER_FILE).exists():
+            files.append(ADAPTER_FILE)
         write_manifest(directory, SHARED_MANIFEST, files)
     cursor, rng = _rank_files(rank)
     write_json(directory / cursor, state.cursor)

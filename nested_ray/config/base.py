@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, ValidationError
 
 from nested_ray.errors import ConfigError
 
@@ -48,6 +48,17 @@ class Settings(BaseModel):
             return cls.model_validate(values)
         except ValidationError as exc:
             raise ConfigError(f"{source}:\n{describe(exc)}") from exc
+
+
+def by_type(default: str) -> Discriminator:
+    """Chooses the member of a union by its `type:`; `default` where none is written."""
+
+    def type_of(value: Any) -> Any:
+        if isinstance(value, dict):
+            return cast("dict[str, Any]", value).get("type", default)
+        return getattr(value, "type", None)
+
+    return Discriminator(type_of)
 
 
 def set_dotted(values: dict[str, Any], override: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from typing import Annotated, Literal
 
-from nested_ray.config.base import Settings
+from pydantic import Field, Tag, model_validator
+
+from nested_ray.config.base import Settings, by_type
 from nested_ray.config.corpus import CorpusConfig
 from nested_ray.config.levels import LevelConfig
 from nested_ray.config.review_training import ReviewTrainingConfig
@@ -13,10 +15,44 @@ from nested_ray.config.review_training import ReviewTrainingConfig
 class TokenizerConfig(Settings):
     """Byte-level BPE, one per nest, trained on the training split."""
 
+    type: Literal["trained"] = "trained"
     vocab_size: int = Field(default=8192, ge=512, le=65_536)
     """At most 65,536, so that token ids in soft targets fit 16 bits."""
     max_training_bytes: int = Field(default=20_000_000, gt=0)
     """A deterministic sample of this size is enough to learn merges from."""
+
+
+class PretrainedTokenizer(Settings):
+    """The byte-level BPE of a pretrained model, cut down to what the training split needs: kept tokens keep their meaning."""
+
+    type: Literal["pretrained"]
+    source: str = Field(min_length=1)
+    """A folder with `tokenizer.json`, a `.gguf` file, or a hub id."""
+    revision: str | None = None
+    """Branch, tag or commit of a hub id."""
+    allow_download: bool = False
+    """Whether a hub id may be fetched; otherwise it must be in the local cache."""
+    vocab_size: int = Field(default=32_768, ge=512, le=65_536)
+    """At most so many tokens are kept, the most frequent first."""
+    max_training_bytes: int = Field(default=20_000_000, gt=0)
+    """A deterministic sample of this size is enough to count tokens in."""
+
+
+class RegistryTokenizer(Settings):
+    """The tokenizer of a registered nest version, as it is."""
+
+    type: Literal["registry"]
+    nest: str
+    version: int | str = "champion"
+    """A number or an alias."""
+
+
+TokenizerSource = Annotated[
+    Annotated[TokenizerConfig, Tag("trained")]
+    | Annotated[PretrainedTokenizer, Tag("pretrained")]
+    | Annotated[RegistryTokenizer, Tag("registry")],
+    by_type("trained"),
+]
 
 
 class MemoryConfig(Settings):
@@ -80,7 +116,7 @@ class TrainConfig(Settings):
     """The nest whose next version this run becomes."""
     seed: int = Field(default=0, ge=0)
     corpus: CorpusConfig
-    tokenizer: TokenizerConfig = TokenizerConfig()
+    tokenizer: TokenizerSource = TokenizerConfig()
     memory: MemoryConfig = MemoryConfig()
     windows: WindowConfig = WindowConfig()
     levels: tuple[LevelConfig, ...] = Field(min_length=1)

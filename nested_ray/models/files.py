@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
 from nested_ray.errors import ConfigError
+from nested_ray.models.lora import is_adapted, merged, save_adapter
 
 disable_progress_bar()  # a bar for 30 tensors that load in 10 ms, in the middle of ours
 
@@ -20,21 +21,25 @@ PROBLEMS = ("missing", "unexpected", "mismatched")
 
 
 def save_model(model: PreTrainedModel, directory: str | Path) -> None:
-    """Write config.json and model.safetensors into an existing or new folder, nothing else.
+    """Write config.json and model.safetensors into an existing or new folder.
 
+    Adapters are merged into the weights, and kept beside them for who goes on training.
     transformers' own save_pretrained would add generation settings, which belong to the engine.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     model.config.to_json_file(directory / CONFIG, use_diff=False)
     save_file(weights(model), directory / WEIGHTS, metadata={"format": "pt"})
+    if is_adapted(model):
+        save_adapter(model, directory)
 
 
 def weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
     """Every weight once: a tied output layer is the embedding and is not stored again."""
     seen: set[int] = set()
     result = {}
-    for name, tensor in model.state_dict().items():
+    state = merged(model) if is_adapted(model) else model.state_dict()
+    for name, tensor in state.items():
         if tensor.data_ptr() in seen:
             continue
         seen.add(tensor.data_ptr())
@@ -42,8 +47,8 @@ def weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
     return result
 
 
-def load_model(directory: str | Path) -> Any:
-    """The decoder that `save_model` wrote, in fp32 and eval mode. Never touches the network."""
+def load_model(directory: str | Path, dtype: torch.dtype = torch.float32) -> Any:
+    """The decoder that `save_model` wrote, in eval mode. Never touches the network."""
     directory = Path(directory)
     missing = [name for name in (CONFIG, WEIGHTS) if not (directory / name).is_file()]
     if missing:
@@ -53,7 +58,7 @@ def load_model(directory: str | Path) -> Any:
         )
     loaded: Any = AutoModelForCausalLM.from_pretrained(
         directory,
-        dtype=torch.float32,
+        dtype=dtype,
         local_files_only=True,
         use_safetensors=True,
         output_loading_info=True,

@@ -77,6 +77,7 @@ def fit_levels(
     vocab_size: int,
     pad_id: int = 0,
     always_ids: tuple[int, ...] = (),
+    start_models: Mapping[str, Path] | None = None,
     run_dir: Path,
     solo: bool = False,
     placement_timeout_s: float = 180.0,
@@ -84,7 +85,8 @@ def fit_levels(
 ) -> FitReport:
     """Train all levels side by side; a run with the same `run_dir` goes on where it stood.
 
-    `datasets` maps each level to the folder of its training split. Ray must be initialised; on a
+    `datasets` maps each level to the folder of its training split, `start_models` each level that
+    does not start from random weights to the folder of its model. Ray must be initialised; on a
     cluster of several machines `run_dir` and the datasets lie on storage that all of them see.
     Levels wait `placement_timeout_s` for each other to be placed and then start without the missing
     ones; a level that the whole cluster is too small for is given up after that time.
@@ -100,6 +102,9 @@ def fit_levels(
             vocab_size=vocab_size,
             pad_id=pad_id,
             always_ids=always_ids,
+            start_models={
+                name: str(Path(path).resolve()) for name, path in (start_models or {}).items()
+            },
             placement_timeout_s=placement_timeout_s,
             exchange_actor=actors.exchange_name,
             board_actor=actors.board_name,

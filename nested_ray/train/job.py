@@ -25,6 +25,8 @@ class LevelJob(Settings):
     always_ids: tuple[int, ...] = ()
     """Token ids that are in the head of every soft target."""
     max_positions: int
+    start_model: str | None = None
+    """Folder of the model it starts from, with this vocabulary; None: random weights."""
     paired_batch_size: int
     """Examples of a shared batch: every level must build the same rows."""
     seed: int
@@ -63,6 +65,7 @@ def level_jobs(
     vocab_size: int,
     pad_id: int,
     always_ids: tuple[int, ...] = (),
+    start_models: dict[str, str] | None = None,
     placement_timeout_s: float,
     exchange_actor: str | None,
     board_actor: str | None,
@@ -80,6 +83,7 @@ def level_jobs(
             pad_id=pad_id,
             always_ids=always_ids,
             max_positions=max_positions(config),
+            start_model=(start_models or {}).get(level.name),
             paired_batch_size=min(each.budget.micro_batch_size for each in config.levels),
             seed=config.seed,
             placement_timeout_s=placement_timeout_s,

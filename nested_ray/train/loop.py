@@ -18,11 +18,13 @@ from datasets import Dataset
 from ray.train import Checkpoint, CheckpointUploadMode
 
 from nested_ray.checkpoints import load_state
+from nested_ray.config.levels import FineTuned, ScratchModel
 from nested_ray.distill.mailbox import Undelivered
 from nested_ray.distill.ray_exchange import RayExchange
+from nested_ray.errors import ConfigError
 from nested_ray.models import WindowModel, build_model, load_model
+from nested_ray.models.lora import add_lora, load_adapter
 from nested_ray.models.precision import choose_dtype
-from nested_ray.models.scratch import PRESETS
 from nested_ray.train.board import BoardClient
 from nested_ray.train.job import LevelJob
 from nested_ray.train.level import LevelTrainer
@@ -99,29 +101,61 @@ def open_trainer(job: LevelJob, exchange: RayExchange | None) -> LevelTrainer:
         return new_trainer(job, exchange, fresh_decoder(job))
     with checkpoint.as_directory() as directory:
         state = load_state(Path(directory), rank=rank)
-        trainer = new_trainer(job, exchange, load_model(directory))
+        trainer = new_trainer(job, exchange, saved_decoder(job, Path(directory)))
     trainer.restore(state)
     return trainer
 
 
 def fresh_decoder(job: LevelJob) -> Any:
-    return build_model(
-        job.level.model,
-        vocab_size=job.vocab_size,
-        max_positions=job.max_positions,
-        seed=job.model_seed,
-    )
+    """The decoder before its first step: random weights, or those it starts from, with adapters if it learns by them."""
+    source = job.level.model
+    if isinstance(source, ScratchModel):
+        return build_model(
+            source,
+            vocab_size=job.vocab_size,
+            max_positions=job.max_positions,
+            seed=job.model_seed,
+        )
+    if job.start_model is None:
+        raise ConfigError(f"level {job.level.name} was given no model to start from")
+    decoder = load_model(job.start_model, weights_dtype(source))
+    if source.lora is not None:
+        add_lora(decoder, source.lora, seed=job.model_seed)
+    return decoder
+
+
+def saved_decoder(job: LevelJob, checkpoint: Path) -> Any:
+    """The decoder as a checkpoint left it."""
+    source = job.level.model
+    if isinstance(source, ScratchModel) or source.lora is None:
+        return load_model(checkpoint)
+    decoder = fresh_decoder(job)
+    load_adapter(decoder, checkpoint)
+    return decoder
+
+
+def weights_dtype(source: FineTuned) -> torch.dtype:
+    """bf16 for frozen weights on a GPU that asks for it; a CPU computes faster with fp32 ones."""
+    on_gpu = ray.train.torch.get_device().type == "cuda"
+    return torch.bfloat16 if source.weights == "bf16" and on_gpu else torch.float32
+
+
+def autocast_dtype(job: LevelJob, decoder: Any) -> torch.dtype:
+    """The format of matrix products; bf16 weights leave no choice."""
+    if any(parameter.dtype is torch.bfloat16 for parameter in decoder.parameters()):
+        return torch.bfloat16
+    device = ray.train.torch.get_device()
+    return choose_dtype(job.level.budget.precision, device, decoder.config.hidden_size)
 
 
 def new_trainer(job: LevelJob, exchange: RayExchange | None, decoder: Any) -> LevelTrainer:
     context = ray.train.get_context()
-    width = PRESETS[job.level.model.preset].hidden_size
     return LevelTrainer(
         job,
         decoder=decoder,
         dataset=Dataset.load_from_disk(job.dataset_dir),
         exchange=exchange,
-        dtype=choose_dtype(job.level.budget.precision, ray.train.torch.get_device(), width),
+        dtype=autocast_dtype(job, decoder),
         rank=context.get_world_rank(),
         world_size=context.get_world_size(),
         wrap=lambda decoder: ray.train.torch.prepare_model(WindowModel(decoder)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from nested_ray.config.levels import LevelConfig
 from nested_ray.config.train import TrainConfig
 from nested_ray.corpus.build import build_corpus
 from nested_ray.corpus.documents import Corpus
@@ -16,8 +17,10 @@ from nested_ray.datasets.tokenizer import NestTokenizer
 from nested_ray.levels import build_levels, index_definitions
 from nested_ray.memory import NgramIndex
 from nested_ray.repository.definitions import DefinitionIndex
+from nested_ray.train.job import max_positions
 from nested_ray.train.reporter import Reporter
 from nested_ray.train.rundir import RunDir
+from nested_ray.train.sources import NestFiles, check_source, make_start_model, nest_tokenizer
 
 TOKENIZER_FILE = "tokenizer.json"
 DEFINITIONS_FILE = "definitions.json"
@@ -35,13 +38,18 @@ class Prepared:
     definitions_file: Path
     tokenizer_file: Path
     memory_folder: Path
+    start_models: dict[str, Path]
+    """By level name, what those start from that do not start from random weights."""
 
 
-def prepare(config: TrainConfig, run: RunDir, reporter: Reporter) -> Prepared:
+def prepare(config: TrainConfig, run: RunDir, reporter: Reporter, registry: NestFiles) -> Prepared:
     """Read the code, learn its tokens, cut its windows, remember it word for word."""
+    for level in config.levels:
+        check_source(level)
     corpus = prepare_corpus(config, run, reporter)
-    tokenizer_folder = prepare_tokenizer(config, corpus, run, reporter)
+    tokenizer_folder = prepare_tokenizer(config, corpus, run, reporter, registry)
     tokenizer = NestTokenizer.load(tokenizer_folder / TOKENIZER_FILE)
+    start_models = prepare_start_models(config, tokenizer, run, reporter, registry)
     definitions_folder = prepare_definitions(corpus, run, reporter)
     definitions = DefinitionIndex.load(definitions_folder / DEFINITIONS_FILE)
     datasets = prepare_datasets(config, corpus, tokenizer, definitions, run, reporter)
@@ -53,6 +61,7 @@ def prepare(config: TrainConfig, run: RunDir, reporter: Reporter) -> Prepared:
         definitions_file=definitions_folder / DEFINITIONS_FILE,
         tokenizer_file=tokenizer_folder / TOKENIZER_FILE,
         memory_folder=memory_folder,
+        start_models=start_models,
     )
 
 
@@ -71,15 +80,45 @@ def prepare_corpus(config: TrainConfig, run: RunDir, reporter: Reporter) -> Corp
     return corpus
 
 
-def prepare_tokenizer(config: TrainConfig, corpus: Corpus, run: RunDir, reporter: Reporter) -> Path:
-    """Byte-level BPE of the training split."""
+def prepare_tokenizer(
+    config: TrainConfig, corpus: Corpus, run: RunDir, reporter: Reporter, registry: NestFiles
+) -> Path:
+    """Byte-level BPE that all levels share."""
 
     def make(aside: Path) -> None:
-        texts = (document.text for document in corpus.split("train"))
-        NestTokenizer.train(texts, config.tokenizer).save(aside / TOKENIZER_FILE)
+        nest_tokenizer(config.tokenizer, corpus, registry).save(aside / TOKENIZER_FILE)
 
-    with reporter.stage("training the tokenizer"):
+    trained = config.tokenizer.type == "trained"
+    with reporter.stage("training the tokenizer" if trained else "preparing the tokenizer"):
         return run.stage("tokenizer", make)
+
+
+def prepare_start_models(
+    config: TrainConfig,
+    tokenizer: NestTokenizer,
+    run: RunDir,
+    reporter: Reporter,
+    registry: NestFiles,
+) -> dict[str, Path]:
+    """Pretrained and registered models under the nest's vocabulary, one folder per level."""
+    folders = {}
+    for level in config.levels:
+        if level.model.type == "scratch":
+            continue
+
+        def make(aside: Path, level: LevelConfig = level) -> None:
+            make_start_model(
+                level,
+                tokenizer,
+                registry,
+                aside,
+                max_positions=max_positions(config),
+                note=lambda facts: reporter.note(str(facts)),
+            )
+
+        with reporter.stage(f"preparing what {level.name} starts from"):
+            folders[level.name] = run.stage(f"start-{level.name}", make)
+    return folders
 
 
 def prepare_definitions(corpus: Corpus, run: RunDir, reporter: Reporter) -> Path:

@@ -71,7 +71,7 @@ def run(
         reporter.note(f"run {run_dir.run_id}{' goes on' if run_dir.resumed else ''}")
         if run_dir.note:
             reporter.note(run_dir.note)
-        prepared = prepare(config, run_dir, reporter)
+        prepared = prepare(config, run_dir, reporter, registry)
         fit = train_levels(config, prepared, run_dir, reporter, solo=solo)
         nest_dir, report = build_nest(config, prepared, fit, run_dir, reporter)
         version = publish(config, prepared, fit, nest_dir, registry, run_dir, reporter)
@@ -101,6 +101,7 @@ def train_levels(
             vocab_size=prepared.tokenizer.vocab_size,
             pad_id=prepared.tokenizer.pad,
             always_ids=prepared.tokenizer.decision_ids,
+            start_models=prepared.start_models,
             run_dir=run_dir.path,
             solo=solo,
             on_progress=watch,
