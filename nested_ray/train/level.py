@@ -32,7 +32,7 @@ from nested_ray.models import WindowModel, save_model
 from nested_ray.models.precision import autocast
 from nested_ray.train.counters import Counters, RecentLosses
 from nested_ray.train.job import LevelJob
-from nested_ray.train.lr import averaged_weights, build_optimizer
+from nested_ray.train.lr import averaged_weights, build_optimizer, restore_optimizer
 from nested_ray.train.pairing import (
     Choice,
     PairingCursor,
@@ -146,8 +146,7 @@ class LevelTrainer:
 
         A worker that the run did not have before is given rank 0's state and counts from zero.
         """
-        self.optimizer.load_state_dict(state.optimizer)
-        self.optimizer.train()
+        restore_optimizer(self.optimizer, state.optimizer)
         torch.set_rng_state(state.rng)
         self.step = int(state.cursor["step"])
         if state.cursor["rank"] == self.rank:
