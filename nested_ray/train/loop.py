@@ -136,8 +136,8 @@ def saved_decoder(job: LevelJob, checkpoint: Path) -> Any:
 
 def weights_dtype(source: FineTuned) -> torch.dtype:
     """bf16 for frozen weights on a GPU that asks for it; a CPU computes faster with fp32 ones."""
-    on_gpu = ray.train.torch.get_device().type == "cuda"
-    return torch.bfloat16 if source.weights == "bf16" and on_gpu else torch.float32
+    half = source.weights == "bf16" and ray.train.torch.get_device().type == "cuda"
+    return torch.bfloat16 if half else torch.float32
 
 
 def autocast_dtype(job: LevelJob, decoder: Any) -> torch.dtype:
