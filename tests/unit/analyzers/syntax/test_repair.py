@@ -166,7 +166,7 @@ def test_a_scorer_of_continuations_sees_the_lines_that_differ() -> None:
     words=st.lists(st.sampled_from(BSL_METHOD.split() + list("();,.=\n")), max_size=30),
     name=st.sampled_from(["bsl", "python"]),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_every_repair_of_a_lone_part_parses(words: list[str], name: str) -> None:
     language = get_language(name)
     text = " ".join(words)
