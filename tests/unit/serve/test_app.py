@@ -74,7 +74,7 @@ def test_there_is_one_deployment_per_level_and_a_router_in_front(build, publish)
     application = build()
     deployment = application._bound_deployment
     assert deployment.name == "router"
-    _, arms, nests, _, levels, analysis = router_arguments(application)
+    _, arms, nests, _, levels, analysis, _ = router_arguments(application)
     assert analysis._bound_deployment.name == "analysis"
     assert list(levels) == list(LEVELS)
     assert [arm.label for arm in arms] == ["default@1"]
@@ -109,7 +109,7 @@ def test_every_level_holds_the_version_of_every_arm_that_has_it(build, publish):
         {"name": "old", "version": "champion", "weight": 1},
         {"name": "new", "version": 2, "weight": 3},
     ]
-    _, arms, _, _, levels, _ = router_arguments(build(routing={"ab_split": split}))
+    _, arms, _, _, levels, _, _ = router_arguments(build(routing={"ab_split": split}))
     assert [(arm.name, arm.version, arm.weight) for arm in arms] == [
         ("old", 1, 1.0),
         ("new", 2, 3.0),
@@ -219,3 +219,16 @@ def test_settings_survive_json(build, publish):
     publish("run-1")
     config = ServeConfig(version="1")
     assert ServeConfig.model_validate(json.loads(config.model_dump_json())) == config
+
+
+def test_training_is_offered_only_where_it_is_asked_for(build, publish, tmp_path, monkeypatch):
+    publish("run-1")
+    assert router_arguments(build())[6] is None
+    (tmp_path / "nightly.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    training = router_arguments(build(training={"enabled": True, "configs_dir": "."}))[6]
+    settings, _, working_dir = training._bound_deployment.init_args
+    assert (settings.configs_dir, working_dir) == (str(tmp_path), tmp_path)
+    options = training._bound_deployment.ray_actor_options
+    assert options["resources"] == {"node:__internal_head__": 0.001}
+    assert training._bound_deployment.num_replicas == 1

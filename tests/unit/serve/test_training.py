@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ray.exceptions import RayTaskError
 
 from nested_ray.api.training import TrainRequest
 from nested_ray.config.serve import TrainingServeConfig
+from nested_ray.config.storage import StorageConfig
 from nested_ray.config.train import TrainConfig
-from nested_ray.errors import InvalidRequest, LevelUnavailable
+from nested_ray.errors import ConfigError, InvalidRequest, LevelUnavailable, RateLimited
+from nested_ray.serve.app import build_training
+from nested_ray.serve.clients import translated
 from nested_ray.serve.ray_jobs import JobState, entrypoint
-from nested_ray.serve.training import TrainingDesk, TrainingServer, last_error
+from nested_ray.serve.training import TrainingDesk, TrainingServer, last_error, refused
 from nested_ray.serve.training_config import check_path, session_config
 
 TRAIN = "/api/v1/nested-learning/train"
@@ -438,3 +443,17 @@ def test_the_job_runs_this_installations_command_where_serving_was_started(tmp_p
     command = entrypoint(folder, folder / "config.yaml")
     assert command.startswith(f"cd '{folder}' && exec ")
     assert command.endswith(f"nested-ray train '{folder / 'config.yaml'}'")
+
+
+def test_when_to_ask_again_crosses_processes():
+    refusal = pickle.loads(pickle.dumps(refused("too many", 1234)))
+    with pytest.raises(RateLimited, match="too many") as found, translated("training"):
+        raise RayTaskError("start", "traceback", refusal)
+    assert found.value.retry_after_s == 1234
+
+
+def test_an_empty_folder_of_configs_is_told_when_serving_starts(tmp_path):
+    settings = TrainingServeConfig(enabled=True, configs_dir=str(tmp_path))
+    with pytest.raises(ConfigError, match=r"training\.configs_dir"):
+        build_training(settings, StorageConfig(home=tmp_path))
+    assert build_training(TrainingServeConfig(), StorageConfig(home=tmp_path)) is None
