@@ -131,14 +131,11 @@ class TrainingBudget(Settings):
     """Batches whose gradients make one update (gradient accumulation); a slow level gathers more."""
     max_grad_norm: float = Field(default=1.0, gt=0)
     num_workers: int = Field(default=1, gt=0)
-    """Data-parallel workers of this level."""
-    parallel: Literal["ddp", "fsdp"] = "ddp"
-    """What several workers share: `ddp` only gradients, `fsdp` weights and optimiser too, for a level too large
-    for one GPU."""
+    """DDP workers of this level."""
     activation_checkpointing: bool = False
     """Compute each layer twice instead of keeping what it computed: less memory, about a third more time."""
     compile: bool = False
-    """`torch.compile` the layers; pays for long runs, after a minute of compiling at the first step."""
+    """`torch.compile` the layers: needs a C++ compiler on every worker and about a minute before the first step."""
     use_gpu: bool | Literal["auto"] = "auto"
     """`auto`: a GPU per worker where the cluster has enough of them."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"

@@ -29,6 +29,7 @@ from nested_ray.distill.schedule import DistillSchedule
 from nested_ray.distill.targets import decode_targets, encode_targets
 from nested_ray.errors import TargetsMismatch
 from nested_ray.models import WindowModel, save_model
+from nested_ray.models.layers import prepare_layers
 from nested_ray.models.precision import autocast
 from nested_ray.train.counters import Counters, RecentLosses
 from nested_ray.train.job import LevelJob
@@ -65,6 +66,12 @@ class LevelTrainer:
         `undelivered` says what the exchange could not deliver so far."""
         self.job, self.rank, self.world_size = job, rank, world_size
         self.decoder, self.dataset, self.exchange = decoder, dataset, exchange
+        budget = job.level.budget
+        prepare_layers(
+            decoder,
+            activation_checkpointing=budget.activation_checkpointing,
+            compiled=budget.compile,
+        )
         self.model = wrap(decoder)
         self.optimizer = build_optimizer(job.level.lr, self.model)
         self.device = next(self.model.parameters()).device

@@ -88,6 +88,38 @@ def test_a_missing_file_is_found(tmp_path, file):
         load_state(tmp_path, rank=0)
 
 
+FILES = sorted(
+    "config.json model.safetensors optimizer.safetensors optimizer.json manifest.json "
+    "cursor-0.json rng-0.safetensors manifest-0.json".split()
+)
+
+
+def test_the_files_of_a_checkpoint_are_these(tmp_path):
+    assert sorted(path.name for path in saved(tmp_path).iterdir()) == FILES
+
+
+@pytest.mark.parametrize(
+    "length", [0, 1, 0.5, -2], ids=["empty", "one-byte", "half", "all-but-two"]
+)
+@pytest.mark.parametrize("file", FILES)
+def test_a_checkpoint_cut_off_at_any_file_is_refused(tmp_path, file, length):
+    path = saved(tmp_path) / file
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * length) if length == 0.5 else length])
+    with pytest.raises(DigestMismatch):
+        load_state(tmp_path, rank=0)
+
+
+@pytest.mark.parametrize("written", range(len(FILES)))
+def test_a_checkpoint_whose_writing_or_upload_ended_early_is_refused(tmp_path, written):
+    saved(tmp_path / "whole")
+    (tmp_path / "part").mkdir()
+    for file in FILES[:written]:
+        (tmp_path / "part" / file).write_bytes((tmp_path / "whole" / file).read_bytes())
+    with pytest.raises(DigestMismatch):
+        load_state(tmp_path / "part", rank=0)
+
+
 def test_something_that_cannot_be_stored_is_refused():
     with pytest.raises(TypeError, match="/hook: cannot store a function"):
         flatten({"hook": lambda: None})
