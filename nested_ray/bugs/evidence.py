@@ -23,6 +23,7 @@ class Evidence:
         self._code = code
         self._near = Neighbours(code)
         self._parameters = parameters
+        self._num_writes = Counter(use.symbol for use in code.use_at.values() if use.is_write)
         words = code.words
         padded = ("", "", *words, "", "")
         self._before = Counter(zip(padded[1:], words, strict=False))
@@ -70,8 +71,8 @@ class Evidence:
         before = positions[index - 1] if index else -1
         after_index = index + own
         after = positions[after_index] if after_index < len(positions) else -1
-        reads = sum(not code.use_at[position].is_write for position in positions) - own
-        writes = len(positions) - own - reads
+        writes = self._num_writes[symbol]  # the slot itself is a read
+        reads = len(positions) - writes - own
         is_fresh = before >= 0 and code.use_at[before].is_write
         bound = code.table.symbols[symbol]
         return [

@@ -24,6 +24,8 @@ MAX_PREFIX_CHARS = 40_000
 """Of a longer file the engine is given the nearest part."""
 AFTER_CHARS = 40
 """How much of the text after the slot is read: the rest of the line and the next one at most."""
+MAX_SNIPPET_CHARS = 400
+"""A neighbour may be a string of a megabyte."""
 LOWEST = -40.0
 
 
@@ -90,7 +92,7 @@ def between(code: CodeReading, slot: Slot, option: int) -> str:
 def corpus_count(engine: TorchEngine, snippet: str) -> int:
     """How often the corpus of the nest holds a piece of text, cut into the same tokens."""
     index = engine.memory.index
-    ids = engine.tokenizer.encode(snippet)[-index.max_order :]
+    ids = engine.tokenizer.encode(snippet[-MAX_SNIPPET_CHARS:])[-index.max_order :]
     ranges = index.nowhere()
     for token in ids:
         ranges = index.advance(ranges, token)

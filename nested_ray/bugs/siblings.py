@@ -89,10 +89,7 @@ def is_comparison(code: CodeReading, position: int) -> bool:
     if code.depths[position] > code.depths[start]:
         return True
     opened = code.tokens[start].kind is TokenKind.KEYWORD and code.word(start) not in ("для", "for")
-    return opened or any(
-        code.words[at] == "=" and code.depths[at] == code.depths[start]
-        for at in range(start, position)
-    )
+    return opened or code.assignments.get(start, position) < position
 
 
 def sibling_literals(code: CodeReading, position: int) -> tuple[str, ...]:

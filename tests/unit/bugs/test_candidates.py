@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textwrap import dedent
 
-from nested_ray.bugs.candidates import find_slots
+from nested_ray.bugs.candidates import MAX_OPTIONS, find_slots
 from nested_ray.bugs.reading import name_parts, read_code
 from nested_ray.bugs.slots import Slot
 from nested_ray.languages import get_language
@@ -108,3 +108,13 @@ def test_names_are_cut_into_words() -> None:
     assert name_parts("HTTPServer_name") == ("http", "server", "name")
     assert name_parts("СуммаНДС") == ("сумма", "ндс")
     assert name_parts("_") == ("_",)
+
+
+def test_options_stay_few_however_many_variables_there_are() -> None:
+
+    def most_options(count: int) -> int:
+        text = "def f(a, b):\n" + "".join(f"    v{i} = a + b\n" for i in range(count))
+        slots = find_slots(read_code(text, get_language("python")))
+        return max(len(slot.options) for slot in slots)
+
+    assert most_options(30) == most_options(300) == MAX_OPTIONS
