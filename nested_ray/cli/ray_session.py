@@ -118,6 +118,8 @@ def start_local(home: Path, folder: Path, object_store_bytes: int) -> RaySession
     signal.signal(signal.SIGTERM, on_sigterm)
     # Ray's own helpers look for "the" cluster of the machine; with two of them they give up.
     os.environ["RAY_ADDRESS"] = context.address_info["address"]
+    # As `ray start` does: where Ray looks up the cluster for a submitted job. Without it any Ray of the machine is taken.
+    (folder / "ray_current_cluster").write_text(os.environ["RAY_ADDRESS"], encoding="utf-8")
     dashboard = f"http://{context.dashboard_url}" if context.dashboard_url else None
     return RaySession(os.environ["RAY_ADDRESS"], True, dashboard, token_path(home))
 

@@ -47,11 +47,12 @@ class RayJobs:
             return  # whoever asked did not live to note it
         variables = {
             "NESTED_RAY_HOME": str(self._home),
+            "RAY_ADDRESS": self._address,  # for the run's workers
             "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S),
         }
         with answering():
             self._client.submit_job(
-                entrypoint=entrypoint(self._working_dir, config),
+                entrypoint=entrypoint(self._working_dir, config, self._address),
                 submission_id=job_id,
                 runtime_env={"env_vars": variables},
             )
@@ -75,16 +76,24 @@ class RayJobs:
 
     @cached_property
     def _client(self) -> Any:
-        import ray
         from ray.job_submission import JobSubmissionClient
 
-        return JobSubmissionClient(ray.get_runtime_context().gcs_address)
+        return JobSubmissionClient(self._address)
+
+    @cached_property
+    def _address(self) -> str:
+        import ray
+
+        return ray.get_runtime_context().gcs_address
 
 
-def entrypoint(working_dir: Path, config: Path) -> str:
-    """The shell command of a job, by this installation's own `nested-ray`."""
+def entrypoint(working_dir: Path, config: Path, address: str) -> str:
+    """The shell command of a job, by this installation's own `nested-ray`.
+
+    It names its cluster: with two on a machine, Ray's job supervisor may hand its child the other one's address.
+    """
     command = Path(sys.executable).with_name("nested-ray")
-    train = [str(command), "train", str(config)]
+    train = ["env", f"RAY_ADDRESS={address}", str(command), "train", str(config)]
     return f"cd {shlex.quote(str(working_dir))} && exec {shlex.join(train)}"
 
 
