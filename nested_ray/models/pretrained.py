@@ -41,12 +41,12 @@ class Pretrained:
     def is_local(self) -> bool:
         return self.is_gguf or self.path.is_dir()
 
-    def check(self) -> None:
-        """Raise ConfigError, before anything is loaded, when the source cannot be what it should be."""
+    def check(self, *, weights: bool = True) -> None:
+        """Raise ConfigError, before anything is loaded, when model (or tokenizer alone) cannot be there."""
         if self.is_gguf:
             self._check_gguf()
         elif self.path.is_dir():
-            self._check_folder()
+            self._check_folder(weights)
         elif self.path.is_absolute() or self.source.count("/") != HUB_ID_PARTS - 1:
             raise ConfigError(
                 f"model source {self.source}: no such folder, and not a hub id such as owner/name"
@@ -61,7 +61,13 @@ class Pretrained:
                 "or give a folder with safetensors"
             )
 
-    def _check_folder(self) -> None:
+    def _check_folder(self, weights: bool) -> None:
+        if not (self.path / TOKENIZER).is_file():
+            raise ConfigError(
+                f"model source {self.source} has no {TOKENIZER}; save its fast tokenizer there"
+            )
+        if not weights:
+            return
         if not (self.path / "config.json").is_file():
             raise ConfigError(f"model source {self.source} has no config.json")
         if not any(self.path.glob("*.safetensors")):
@@ -97,7 +103,7 @@ def load_pretrained(source: Pretrained, dtype: torch.dtype) -> PreTrainedModel:
 
 def load_tokenizer(source: Pretrained) -> Tokenizer:
     """The model's own fast tokenizer; raises ConfigError when there is none."""
-    source.check()
+    source.check(weights=False)
     try:
         if source.is_gguf:
             converted: Any = AutoTokenizer.from_pretrained(

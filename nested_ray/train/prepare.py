@@ -20,7 +20,7 @@ from nested_ray.repository.definitions import DefinitionIndex
 from nested_ray.train.job import max_positions
 from nested_ray.train.reporter import Reporter
 from nested_ray.train.rundir import RunDir
-from nested_ray.train.sources import NestFiles, check_source, make_start_model, nest_tokenizer
+from nested_ray.train.sources import NestFiles, check_sources, make_start_model, nest_tokenizer
 
 TOKENIZER_FILE = "tokenizer.json"
 DEFINITIONS_FILE = "definitions.json"
@@ -44,8 +44,7 @@ class Prepared:
 
 def prepare(config: TrainConfig, run: RunDir, reporter: Reporter, registry: NestFiles) -> Prepared:
     """Read the code, learn its tokens, cut its windows, remember it word for word."""
-    for level in config.levels:
-        check_source(level)
+    check_sources(config)
     corpus = prepare_corpus(config, run, reporter)
     tokenizer_folder = prepare_tokenizer(config, corpus, run, reporter, registry)
     tokenizer = NestTokenizer.load(tokenizer_folder / TOKENIZER_FILE)

@@ -11,7 +11,12 @@ import torch
 from tokenizers import Tokenizer
 
 from nested_ray.config.levels import LevelConfig, PretrainedModel, RegistryModel
-from nested_ray.config.train import PretrainedTokenizer, RegistryTokenizer, TokenizerSource
+from nested_ray.config.train import (
+    PretrainedTokenizer,
+    RegistryTokenizer,
+    TokenizerSource,
+    TrainConfig,
+)
 from nested_ray.corpus.documents import Corpus
 from nested_ray.datasets.pretrained_tokenizer import cut_tokenizer
 from nested_ray.datasets.tokenizer import SPECIAL_TOKENS, NestTokenizer
@@ -62,10 +67,13 @@ def nest_tokenizer(source: TokenizerSource, corpus: Corpus, registry: NestFiles)
     return NestTokenizer.train(texts, source)
 
 
-def check_source(level: LevelConfig) -> None:
-    """Raise ConfigError before the corpus is read when a level's source cannot be there."""
-    if isinstance(level.model, PretrainedModel):
-        _place(level.model).check()
+def check_sources(config: TrainConfig) -> None:
+    """Raise ConfigError, before the corpus is read, when a pretrained source cannot be there."""
+    if isinstance(config.tokenizer, PretrainedTokenizer):
+        _place(config.tokenizer).check(weights=False)
+    for level in config.levels:
+        if isinstance(level.model, PretrainedModel):
+            _place(level.model).check()
 
 
 def make_start_model(

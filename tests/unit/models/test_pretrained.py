@@ -32,7 +32,8 @@ def own(pretrained_dir):
 
 
 def test_weights_in_pickle_files_are_refused(pretrained_dir, tmp_path):
-    shutil.copy(pretrained_dir / "config.json", tmp_path)
+    for name in ("config.json", "tokenizer.json"):
+        shutil.copy(pretrained_dir / name, tmp_path)
     (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
     with pytest.raises(ConfigError, match=r"no \.safetensors file; weights in pickle"):
         load_pretrained(Pretrained(str(tmp_path)), torch.float32)
@@ -135,3 +136,10 @@ def test_a_model_that_caps_its_logits_is_refused():
 def test_a_tokenizer_without_bytes_has_no_rows_to_give():
     words = Tokenizer(models.WordLevel({"слово": 0, "a": 1}, unk_token="a"))
     assert own_bytes(words) == {1: b"a"}
+
+
+def test_a_gguf_file_says_which_package_reads_it(tmp_path, monkeypatch):
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    monkeypatch.setattr("nested_ray.models.pretrained.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="pip install gguf"):
+        load_tokenizer(Pretrained(str(tmp_path / "model.gguf")))

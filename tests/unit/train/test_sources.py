@@ -7,7 +7,7 @@ import torch
 
 from nested_ray.checkpoints import load_state
 from nested_ray.config.levels import LevelConfig
-from nested_ray.config.train import PretrainedTokenizer, RegistryTokenizer
+from nested_ray.config.train import PretrainedTokenizer, RegistryTokenizer, TrainConfig
 from nested_ray.errors import ConfigError
 from nested_ray.inference.bundle import LevelSpec, NestSpec, level_folder, write_spec
 from nested_ray.inference.loading import load_decoder
@@ -16,7 +16,7 @@ from nested_ray.models.lora import trainable
 from nested_ray.models.pretrained import Pretrained, load_pretrained, load_tokenizer
 from nested_ray.train import loop
 from nested_ray.train.level import LevelTrainer
-from nested_ray.train.sources import check_source, make_start_model, nest_tokenizer
+from nested_ray.train.sources import check_sources, make_start_model, nest_tokenizer
 from tests.unit.models.tiny_pretrained import TEXTS, write_pretrained
 
 LEVEL = {"name": "syntax", "kind": "syntax", "weight": 0.3, "lr": {"peak": 0.01, "warmup_steps": 2}}
@@ -120,10 +120,18 @@ def test_learned_weights_need_a_rate_of_their_own():
         level(type="pretrained", source="a/b", weights="bf16")
 
 
-def test_a_source_that_is_not_there_is_told_at_once():
+def test_a_source_that_is_not_there_is_told_at_once(tmp_path):
+    values = {"name": "n", "corpus": {"sources": [{"type": "folder", "path": "unused"}]}}
+    scratch = {**LEVEL, "model": {"preset": "nano"}}
+    check_sources(TrainConfig.from_values({**values, "levels": [scratch]}))
+    learned = {**LEVEL, "model": {"type": "pretrained", "source": "/no/such/model"}}
     with pytest.raises(ConfigError, match="no such folder"):
-        check_source(level(type="pretrained", source="/no/such/model"))
-    check_source(level(type="scratch"))
+        check_sources(TrainConfig.from_values({**values, "levels": [learned]}))
+    tokenizer = {"type": "pretrained", "source": str(tmp_path)}
+    with pytest.raises(ConfigError, match=r"has no tokenizer\.json"):
+        check_sources(
+            TrainConfig.from_values({**values, "tokenizer": tokenizer, "levels": [scratch]})
+        )
 
 
 @pytest.fixture
