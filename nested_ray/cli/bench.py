@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nested_ray.cli import bench_architecture, bench_semantics
+from nested_ray.cli import bench_architecture, bench_semantics, bench_training
 
 if TYPE_CHECKING:
     from nested_ray.evals.syntax import OnProgress
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Measure what the levels prove and learn.")
 levels = typer.Typer(no_args_is_help=True, help="One command per level.")
 app.add_typer(levels, name="levels", help="What each level proves without a model, with baselines.")
+app.add_typer(bench_training.app, name="training")
 
 
 @app.callback()
