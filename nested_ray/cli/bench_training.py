@@ -44,15 +44,18 @@ def lr(
     from dataclasses import asdict
 
     import torch
+    from rich.console import Console
 
-    from nested_ray.cli.bench import progress_bar
+    from nested_ray.cli.progress import stage_bars
     from nested_ray.models import PRESETS
     from nested_ray.train.lr_comparison import compare_lr, to_markdown
 
     if preset not in PRESETS:
         raise typer.BadParameter(f"preset must be one of {', '.join(PRESETS)}")
     torch.set_num_threads(1)
-    with progress_bar() as on_progress:
+    bars = stage_bars(Console(stderr=True))
+    task = bars.add_task("", total=None)
+    with bars:
         comparison = compare_lr(
             dataset,
             peak or [4e-4 * 100 ** (place / 6) for place in range(7)],
@@ -61,7 +64,9 @@ def lr(
             steps=steps,
             batch_size=batch_size,
             heldout_rows=heldout_rows,
-            on_run=lambda done, total, name: on_progress(name, done, total),
+            on_run=lambda done, total, name: bars.update(
+                task, description=name, completed=done, total=total
+            ),
         )
     if json:
         typer.echo(jsonlib.dumps(asdict(comparison), indent=1))
