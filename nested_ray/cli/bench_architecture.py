@@ -119,11 +119,11 @@ def _whole(roots: list[Path]) -> tuple[dict[str, Any], str]:
     found = {root.name: measure_whole(root) for root in roots}
     rows = [
         f"| {name} | {w.num_files:,} | {w.num_bytes / 1e6:.1f} MB | {w.scan_s:.1f} s | {w.index_s:.1f} s "
-        f"| {w.describe_s:.1f} s | **{w.total_s:.1f} s** | {w.peak_mb:,.0f} MB | {w.worker_peak_mb:,.0f} MB |"
+        f"| {w.describe_s:.1f} s | **{w.total_s:.1f} s** | {w.cpu_s:.1f} s | {w.peak_mb:,.0f} MB | {w.worker_peak_mb:,.0f} MB |"
         for name, w in found.items()
     ]
     heading = (
-        "| code base | files | text | scan | index | describe | total | peak memory | of a worker |\n"
-        "|---|---|---|---|---|---|---|---|---|"
+        "| code base | files | text | scan | index | describe | total | of it CPU, all processes | peak memory | of a worker |\n"
+        "|---|---|---|---|---|---|---|---|---|---|"
     )
     return {name: asdict(w) for name, w in found.items()}, "\n".join([heading, *rows])

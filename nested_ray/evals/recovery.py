@@ -58,13 +58,13 @@ def measure_recovery(samples: Samples, place_of: Mapping[str, str]) -> Recovery 
     folds = StratifiedKFold(NUM_FOLDS, shuffle=True, random_state=0)
     for train_rows, test_rows in folds.split(np.zeros(len(units)), true_N):
         floor_N[test_rows] = _by_words(samples, units, true_N, train_rows, test_rows)
-        hidden = {units[row] for row in test_rows}
+        hidden = [units[row] for row in test_rows.tolist()]
+        gone = frozenset(hidden)
         known = {
-            unit: -1 if unit in hidden else index.get(place_of[unit], -1)
-            for unit in sorted(place_of)
+            unit: -1 if unit in gone else index.get(place_of[unit], -1) for unit in sorted(place_of)
         }
         fitted = fit_units(samples, known, places)
-        said_NC[test_rows] = judge_hidden(fitted, samples, [units[row] for row in test_rows])
+        said_NC[test_rows] = judge_hidden(fitted, samples, hidden)
     return _recovery(true_N, floor_N, said_NC)
 
 
@@ -75,10 +75,11 @@ def _by_words(
     train_rows: np.ndarray,
     test_rows: np.ndarray,
 ) -> np.ndarray:
-    space = WordSpace.fit([samples.units[units[row]].words for row in train_rows])
-    known = space.vectors(samples.units[units[row]].words for row in train_rows)
-    asked = space.vectors(samples.units[units[row]].words for row in test_rows)
-    return LinearSVC().fit(known, true_N[train_rows]).predict(asked)
+    known = [samples.units[units[row]].words for row in map(int, train_rows)]
+    asked = [samples.units[units[row]].words for row in map(int, test_rows)]
+    space = WordSpace.fit(known)
+    classifier = LinearSVC().fit(space.vectors(known), true_N[train_rows])
+    return np.asarray(classifier.predict(space.vectors(asked)))
 
 
 def judge_hidden(fitted: FittedUnits, samples: Samples, units: Sequence[str]) -> np.ndarray:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -29,6 +30,8 @@ class WholeRepository:
     index_s: float
     """Outlines and links of every file, without a cache."""
     describe_s: float
+    cpu_s: float
+    """Of all processes together: what the clock cannot blame on others at work on the machine."""
     peak_mb: float
     """Of the main process."""
     worker_peak_mb: float
@@ -65,6 +68,7 @@ def run(root: Path) -> WholeRepository:
         scan_s=round(scanned - started, 2),
         index_s=round(indexed - scanned, 2),
         describe_s=round(ended - indexed, 2),
+        cpu_s=round(sum(os.times()[:4]), 2),
         peak_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, 1),
         worker_peak_mb=round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3, 1),
     )

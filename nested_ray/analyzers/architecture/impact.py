@@ -15,6 +15,10 @@ from nested_ray.languages.base import Span
 from nested_ray.repository.base import Link
 from nested_ray.repository.enclosing import Enclosing
 
+_NAME = re.compile(r"[^\W\d]\w*")
+_MAX_NAMESAKES = 20
+"""Definitions of one name in one file that a use of it may mean."""
+
 Node = tuple[str, int | None]
 """Path and definition; None for the module as a whole."""
 
@@ -40,13 +44,13 @@ def impact_of(structure: Structure, changed: Collection[Node]) -> list[Impacted]
     What uses a changed definition is reached, in its own file and in others, and what uses that in
     turn. A file that only imports a name is reached, but passes nothing on.
     """
-    users = _users(structure)
+    users, inside = _users(structure), _UsesInside(structure)
     distance: dict[Node, int] = dict.fromkeys(sorted(changed, key=_order), 0)
     by: dict[Node, Link] = {}
     waiting = deque(distance)
     while waiting:
         node = waiting.popleft()
-        for link in (*users.get(node, ()), *_uses_inside(structure, node)):
+        for link in (*users.get(node, ()), *inside.of(node)):
             user = (link.source, link.source_definition)
             if user not in distance:
                 distance[user] = distance[node] + 1
@@ -96,23 +100,41 @@ def _users(structure: Structure) -> dict[Node, list[Link]]:
     return found
 
 
-def _uses_inside(structure: Structure, node: Node) -> Iterator[Link]:
-    """The first place in each other definition of the file that names the definition."""
-    path, index = node
-    if index is None:
-        return
-    file = structure.repository.files[path]
-    definitions = structure.definitions(path)
-    fold = get_language(file.language).fold
-    name = definitions[index].name
-    around = Enclosing(definitions)
-    seen = {index}
-    flags = re.IGNORECASE if fold("A") == fold("a") else re.NOFLAG
-    for match in re.finditer(rf"\b{re.escape(name)}\b", file.text, flags):
-        user = around.of(match.start())
-        if user not in seen and match.start() != definitions[index].span.start:
-            seen.add(user)
-            yield Link(path, None if user < 0 else user, path, index, "use", match.start())
+class _UsesInside:
+    """Which definitions of a file name which others of it, read once per file."""
+
+    def __init__(self, structure: Structure) -> None:
+        self._structure = structure
+        self._by_path: dict[str, dict[int, list[Link]]] = {}
+
+    def of(self, node: Node) -> list[Link]:
+        """The first place in each other definition of the file that names the definition."""
+        path, index = node
+        if index is None:
+            return []
+        if path not in self._by_path:
+            self._by_path[path] = self._read(path)
+        return self._by_path[path].get(index, [])
+
+    def _read(self, path: str) -> dict[int, list[Link]]:
+        file = self._structure.repository.files[path]
+        definitions = self._structure.definitions(path)
+        fold = get_language(file.language).fold
+        by_name: defaultdict[str, list[int]] = defaultdict(list)
+        for index, definition in enumerate(definitions):
+            if len(by_name[fold(definition.name)]) < _MAX_NAMESAKES:
+                by_name[fold(definition.name)].append(index)
+        around = Enclosing(definitions)
+        found: defaultdict[int, list[Link]] = defaultdict(list)
+        seen: set[tuple[int, int]] = set()
+        for match in _NAME.finditer(file.text):
+            user = around.of(match.start())
+            for index in by_name.get(fold(match[0]), ()):
+                if user != index and (user, index) not in seen:
+                    seen.add((user, index))
+                    source = None if user < 0 else user
+                    found[index].append(Link(path, source, path, index, "use", match.start()))
+        return found
 
 
 def _order(node: Node) -> tuple[str, int]:

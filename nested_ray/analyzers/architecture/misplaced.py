@@ -145,7 +145,7 @@ def _select(
     confidence_N = misplaced(probabilities_NC, own_N, prior)
     found: list[Misplaced] = []
     for row in np.flatnonzero(confidence_N > 0.5).tolist():
-        sample, place = samples[row], places[own_N[row]]
+        sample, place = samples[row], places[int(own_N[row])]
         better = places[int(probabilities_NC[row].argmax())]
         num_links = linked(sample, better, package_of)
         if num_links >= _MIN_LINKS and num_links > linked(sample, place, package_of):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from nested_ray.analyzers.architecture.graph import ModuleGraph, build_graph
@@ -12,6 +13,9 @@ from nested_ray.analyzers.architecture.units import Layout, read_layout
 from nested_ray.languages.base import Definition, Span
 from nested_ray.repository.base import Link, Repository
 
+_MAX_LINES_BACK = 200
+"""Lines searched for the `if` around an import."""
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -19,6 +23,8 @@ class Structure:
 
     repository: Repository
     layout: Layout
+    _spans: dict[str, tuple[list[int], list[int]]] = field(default_factory=dict, repr=False)
+    _line_ends: dict[str, list[int]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def links(self) -> list[Link]:
@@ -57,11 +63,23 @@ class Structure:
 
     def is_deferred(self, link: Link) -> bool:
         """Whether the place runs only when a function is called."""
-        return any(
-            definition.kind in ("function", "method")
-            and definition.span.start <= link.offset < definition.span.end
-            for definition in self.definitions(link.source)
-        )
+        starts, ends = self._function_spans(link.source)
+        before = bisect_right(starts, link.offset)
+        return before > 0 and link.offset < ends[before - 1]
+
+    def _function_spans(self, path: str) -> tuple[list[int], list[int]]:
+        """Where the outermost functions and methods of a file begin and end."""
+        if path not in self._spans:
+            starts, ends = [], []
+            for span in sorted(
+                (d.span for d in self.definitions(path) if d.kind in ("function", "method")),
+                key=lambda span: span.start,
+            ):
+                if not ends or span.start >= ends[-1]:
+                    starts.append(span.start)
+                    ends.append(span.end)
+            self._spans[path] = (starts, ends)
+        return self._spans[path]
 
     def text(self, path: str) -> str:
         return self.repository.files[path].text
@@ -81,7 +99,13 @@ class Structure:
 
     def line_number(self, path: str, offset: int) -> int:
         """Counted from one."""
-        return self.text(path).count("\n", 0, offset) + 1
+        if path not in self._line_ends:
+            ends = self._line_ends[path] = []
+            end = self.text(path).find("\n")
+            while end >= 0:
+                ends.append(end)
+                end = self.text(path).find("\n", end + 1)
+        return bisect_left(self._line_ends[path], offset) + 1
 
     def where(self, link: Link) -> str:
         """`path:line` of a link."""
@@ -123,7 +147,9 @@ def condition_around(text: str, offset: int) -> str:
     if offset <= start or not text[start:offset].isspace():
         return ""
     indent = offset - start
-    while start > 0:
+    for _ in range(_MAX_LINES_BACK):
+        if start == 0:
+            break
         end = start - 1
         start = text.rfind("\n", 0, end) + 1
         line = text[start:end]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from nested_ray.repository.metadata_paths import module_place
 
+OTHERS = "(others)"
 ROOT = "."
 """Package of a file that lies in no folder."""
 
@@ -72,20 +73,49 @@ def dotted(folder: str, python_packages: set[str]) -> str:
     return "/".join([*parts[:first], ".".join(parts[first:])])
 
 
-def shown_packages(packages: Iterable[str], limit: int) -> dict[str, str]:
+def shown_packages(sizes: Mapping[str, int], limit: int) -> dict[str, str]:
     """Package → the group it is drawn in, so that at most `limit` groups remain.
 
-    Names are cut to the deepest common depth that fits; if one level is still too much, the smaller
-    ones are drawn together.
+    Groups are outermost names; the largest is opened again and again while there is room. What does not
+    fit when a group is opened stays together as its rest.
     """
-    names = sorted(set(packages))
-    split = {name: [part for part in name.replace("/", ".").split(".") if part] for name in names}
-    for depth in range(max((len(parts) for parts in split.values()), default=0), 0, -1):
-        groups = {name: _cut(name, depth) for name in names}
-        if len(set(groups.values())) <= limit:
-            return groups
-    kept = set(sorted({_cut(name, 1) for name in names})[: limit - 1])
-    return {name: _cut(name, 1) if _cut(name, 1) in kept else "(others)" for name in names}
+    groups = _fitting({name: _cut(name, 1) for name in sizes}, sizes, limit, OTHERS)
+    depths = dict.fromkeys(groups.values(), 1)
+    while openable := {group for group, depth in depths.items() if depth}:
+        members = {name: group for name, group in groups.items() if group in openable}
+        if not members:
+            break
+        largest = max(openable, key=lambda group: (_size(members, sizes, group), group))
+        inside = [name for name, group in members.items() if group == largest]
+        room = limit - len(set(groups.values())) + 1
+        depth = depths.pop(largest)
+        opened = {name: _cut(name, depth + 1) for name in inside}
+        if len(set(opened.values())) == 1 and set(opened.values()) != {largest}:
+            depths[next(iter(opened.values()))] = depth + 1
+        elif len(set(opened.values())) > 1 and room > 2:
+            opened = _fitting(opened, sizes, room, f"{largest} {OTHERS}")
+            depths.update({group: depth + 1 for group in set(opened.values())})
+            depths[f"{largest} {OTHERS}"] = 0
+        else:
+            continue
+        groups.update(opened)
+    return groups
+
+
+def _fitting(
+    groups: Mapping[str, str], sizes: Mapping[str, int], room: int, rest: str
+) -> dict[str, str]:
+    """The same groups, the smaller ones put together where there are too many."""
+    names = set(groups.values())
+    if len(names) <= room:
+        return dict(groups)
+    ordered = sorted(names, key=lambda group: (-_size(groups, sizes, group), group))
+    kept = set(ordered[: room - 1])
+    return {name: group if group in kept else rest for name, group in groups.items()}
+
+
+def _size(groups: Mapping[str, str], sizes: Mapping[str, int], group: str) -> int:
+    return sum(sizes[name] for name, each in groups.items() if each == group)
 
 
 def _cut(name: str, depth: int) -> str:

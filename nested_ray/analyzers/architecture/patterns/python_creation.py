@@ -14,6 +14,7 @@ from nested_ray.analyzers.architecture.patterns.python_facts import (
     is_name,
     last_name,
     own_nodes,
+    root_name,
     self_attribute,
 )
 
@@ -148,21 +149,26 @@ def singletons(module: Module) -> Iterator[Found]:
 
 def kept_on_class(each: Class, method: Method) -> list[tuple[ast.AST, str]]:
     """An object of the class, made where an attribute of the class is still empty."""
-    owners = ("cls", each.name, "type(self)")
-    tests = [
-        node.test for node in method.nodes if isinstance(node, ast.If) and _is_unset(node.test)
-    ]
+    owners = {"cls", each.name, "type"}
+    makers = {*owners, "super", "object"}
+    if not any(isinstance(node, ast.If) and _is_unset(node.test) for node in method.nodes):
+        return []
     for node in method.nodes:
-        if isinstance(node, ast.Assign) and tests and isinstance(node.value, ast.Call):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             target = node.targets[0]
-            owner = target.value if isinstance(target, ast.Attribute | ast.Subscript) else None
-            while isinstance(owner, ast.Attribute | ast.Subscript):
-                owner = owner.value
-            made = ast.unparse(node.value.func)
-            is_own = made in owners or made.startswith(("super(", "object.__new__", "type."))
-            if owner is not None and ast.unparse(owner) in owners and is_own:
+            is_kept = (
+                isinstance(target, ast.Attribute | ast.Subscript) and root_name(target) in owners
+            )
+            if is_kept and root_name(node.value.func) in makers and makes_own(node.value, each):
                 return [(method.node, "gives the only object"), (node, "made once")]
     return []
+
+
+def makes_own(call: ast.Call, each: Class) -> bool:
+    """`cls()`, `Name()`, `super().__new__(cls)`, `super().__call__()`: an object of the class itself."""
+    if isinstance(call.func, ast.Name):
+        return call.func.id in ("cls", each.name)
+    return isinstance(call.func, ast.Attribute) and call.func.attr in ("__new__", "__call__")
 
 
 def _is_unset(test: ast.expr) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -223,9 +223,9 @@ def _read_class(node: ast.ClassDef) -> Class:
 
 def own_nodes(function: Function) -> Iterator[ast.AST]:
     """Nodes of a function without those of functions and classes inside it."""
-    waiting: list[ast.AST] = list(function.body)
+    waiting: deque[ast.AST] = deque(function.body)
     while waiting:
-        node = waiting.pop(0)
+        node = waiting.popleft()
         yield node
         if not isinstance(node, Function | ast.ClassDef | ast.Lambda):
             waiting.extend(ast.iter_child_nodes(node))
@@ -273,13 +273,23 @@ def annotation_of(method: Method, parameter: str) -> str:
 
 def annotation_name(node: ast.expr | None) -> str:
     """The class an annotation names first: `Backoff | None` → Backoff."""
-    while isinstance(node, ast.BinOp):
-        node = node.left
-    if isinstance(node, ast.Subscript) and last_name(node.value) == "Optional":
-        return annotation_name(node.slice)
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value.partition("|")[0].strip()
-    return last_name(node)
+    while node is not None:
+        if isinstance(node, ast.BinOp):
+            node = node.left
+        elif isinstance(node, ast.Subscript) and last_name(node.value) == "Optional":
+            node = node.slice
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return node.value.partition("|")[0].strip()
+        else:
+            return last_name(node)
+    return ""
+
+
+def root_name(node: ast.AST | None) -> str:
+    """The name a chain begins with: `cls` of `cls._all[key].make()`."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def without_doc(body: list[ast.stmt]) -> list[ast.stmt]:

@@ -61,7 +61,7 @@ class Drawing:
 
 def draw(report: ArchitectureReport, *, max_nodes: int = MAX_NODES) -> Drawing:
     """Lay out the packages of a report, drawn together where there are too many."""
-    group_of = shown_packages([package.name for package in report.packages], max_nodes)
+    group_of = shown_packages({each.name: each.num_units for each in report.packages}, max_nodes)
     graph = _grouped(report, group_of)
     rows = _ordered(graph, _rows(graph))
     nodes = _placed(report, group_of, rows)

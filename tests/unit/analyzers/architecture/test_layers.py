@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nested_ray.analyzers.architecture.analyzer import ArchitectureAnalyzer
 from nested_ray.analyzers.architecture.layers import (
@@ -106,11 +108,27 @@ def test_instability_is_the_share_of_ties_that_go_out():
 
 
 def test_many_packages_are_drawn_as_few_groups():
-    names = [f"app.{area}.part{n}" for area in ("a", "b", "c") for n in range(40)]
-    groups = shown_packages(names, 60)
-    assert set(groups.values()) == {"app.a", "app.b", "app.c"}
-    assert set(shown_packages([f"top{n:03}" for n in range(99)], 10).values()) >= {"(others)"}
-    assert len(set(shown_packages([f"top{n:03}" for n in range(99)], 10).values())) == 10
+    even = {f"app.{area}.part{n}": 1 for area in ("a", "b", "c") for n in range(40)}
+    assert set(shown_packages(even, 4).values()) == {"app.a", "app.b", "app.c"}
+    mixed = {"app.big": 50, "app.mid": 20, "app.one": 1, "app.two": 1, "lib": 5}
+    assert shown_packages(mixed, 4) == {
+        "app.big": "app.big",
+        "app.mid": "app.mid",
+        "app.one": "app (others)",
+        "app.two": "app (others)",
+        "lib": "lib",
+    }
+    flat = shown_packages({f"top{n:03}": 1 for n in range(99)}, 10)
+    assert len(set(flat.values())) == 10 and "(others)" in flat.values()
+
+
+@given(
+    st.dictionaries(st.text("ab./", min_size=1, max_size=8), st.integers(0, 9), max_size=30),
+    st.integers(1, 12),
+)
+def test_no_more_groups_are_drawn_than_asked_for(sizes, limit):
+    groups = shown_packages(sizes, limit)
+    assert groups.keys() == sizes.keys() and len(set(groups.values())) <= limit
 
 
 @pytest.mark.parametrize(

@@ -37,3 +37,17 @@ def test_evidence_leads_to_the_lines(structure_of):
 
 def test_text_that_does_not_parse_has_no_pattern(structure_of):
     assert find_patterns(structure_of({"a.py": "class A(\n", "b.py": "-" * 50_000 + "1"})) == []
+
+
+@pytest.mark.parametrize(
+    "deep",
+    [
+        "cls" + ".a" * 2_500 + "()",
+        "x: Optional[" * 150 + "int" + "]" * 150,
+        "+".join(["1"] * 900),
+        "if x is None:\n            pass\n        " * 400,
+    ],
+)
+def test_deep_code_has_patterns_in_bounded_depth(structure_of, deep):
+    text = f"class A:\n    def get(cls):\n        if cls.it is None:\n            cls.it = cls()\n        {deep}\n"
+    assert {m.pattern for m in find_patterns(structure_of({"a.py": text}))} <= {"singleton"}

@@ -69,7 +69,7 @@ def test_users_are_drawn_above_what_they_use_without_overlap(report):
 def test_many_packages_become_at_most_sixty_boxes(repository_of):
     texts = {f"top{n // 10}/sub{n}/__init__.py": "" for n in range(150)}
     drawing = draw(describe(repository_of(texts)))
-    assert len(drawing.nodes) == 15
+    assert len(drawing.nodes) == 60
     for one in drawing.nodes:
         for other in drawing.nodes:
             apart = one.x + one.width <= other.x or other.x + other.width <= one.x
