@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +10,6 @@ import typer
 from nested_ray.cli import bench_architecture, bench_semantics, bench_training
 
 if TYPE_CHECKING:
-    from nested_ray.evals.syntax import OnProgress
     from nested_ray.repository.base import SourceFile
 
 app = typer.Typer(no_args_is_help=True, help="Measure what the levels prove and learn.")
@@ -67,12 +64,13 @@ def syntax(
     import json as jsonlib
     from dataclasses import asdict
 
+    from nested_ray.cli.progress import one_bar
     from nested_ray.evals.syntax import measure_syntax
     from nested_ray.evals.syntax_table import to_markdown
 
     files = read_corpus(corpus or ["package:stdlib"])
     reports = []
-    with progress_bar() as on_progress:
+    with one_bar() as on_progress:
         for language in sorted({file.language for file in files}):
             chosen = [file for file in files if file.language == language]
             reports.append(
@@ -118,20 +116,3 @@ def read_corpus(sources: list[str]) -> list[SourceFile]:
     if not found:
         raise typer.BadParameter(f"no Python or BSL files in {', '.join(sources)}")
     return found
-
-
-@contextmanager
-def progress_bar() -> Iterator[OnProgress]:
-    """A bar on stderr, where that is a terminal, that shows the stage at work."""
-    from rich.console import Console
-
-    from nested_ray.cli.progress import stage_bars
-
-    bars = stage_bars(Console(stderr=True))
-    task = bars.add_task("", total=None)
-
-    def advance(stage: str, done: int, total: int) -> None:
-        bars.update(task, description=stage, completed=done, total=total)
-
-    with bars:
-        yield advance

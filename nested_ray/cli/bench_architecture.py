@@ -40,13 +40,13 @@ def architecture(
     """
     import json as jsonlib
 
-    from nested_ray.cli.bench import progress_bar
+    from nested_ray.cli.progress import one_bar
 
     chosen = roots or [_standard_library()]
     if whole:
         values, text = _whole(chosen)
     else:
-        with progress_bar() as on_progress:
+        with one_bar() as on_progress:
             values, text = _measured(chosen, patterns, count, seed, on_progress)
     text = jsonlib.dumps(values, ensure_ascii=False, indent=1) if json else text
     typer.echo(text)

@@ -50,14 +50,14 @@ def semantics(
     import json as jsonlib
     from contextlib import ExitStack
 
-    from nested_ray.cli.bench import progress_bar
+    from nested_ray.cli.progress import one_bar
     from nested_ray.evals.bug_report import render_markdown
     from nested_ray.evals.semantics import evaluate_bugs
 
     folder = find_nest(nest, nest_dir)
     documents = held_out(folder, corpus)
     with ExitStack() as stack:
-        on_progress = stack.enter_context(progress_bar())
+        on_progress = stack.enter_context(one_bar())
         report = evaluate_bugs(
             build_predictors(folder, level, memory=memory),
             documents,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -103,6 +103,19 @@ def stage_bars(console: Console) -> Progress:
         transient=True,
         redirect_stdout=False,  # stdout is not ours: the session passes on what Ray prints there
     )
+
+
+@contextmanager
+def one_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on stderr, where that is a terminal; it is told the stage at work, how far it is and of how much."""
+    bars = stage_bars(Console(stderr=True))
+    task = bars.add_task("", total=None)
+
+    def advance(stage: str, done: int, total: int) -> None:
+        bars.update(task, description=stage, completed=done, total=total)
+
+    with bars:
+        yield advance
 
 
 def describe_advance(done: int, total: int | None, detail: str) -> str:
