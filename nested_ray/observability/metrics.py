@@ -46,7 +46,9 @@ def _latency(name: str, description: str, tags: tuple[str, ...] = ()) -> Metric:
 # Training; gauges of the run's latest word, since a level that restarts counts on from its checkpoint
 TRAINING_PROGRESS = _gauge("training_progress", "Share of a level's steps that are made, 0 to 1.")
 LOSS = _gauge("loss", "Smoothed cross-entropy of the training batches.", unit="nats per token")
-ACCURACY = _gauge("accuracy", "Smoothed share of training tokens that were predicted right, 0 to 1.")
+ACCURACY = _gauge(
+    "accuracy", "Smoothed share of training tokens that were predicted right, 0 to 1."
+)
 TOKENS_PER_SECOND = _gauge("tokens_per_second", "Window tokens a level trains on.", unit="tokens/s")
 TARGETS_PUBLISHED = _gauge("targets_published", "Records of soft targets handed to the exchange.")
 TARGETS_USED = _gauge("targets_used", "Peers' records that a step learned from.")

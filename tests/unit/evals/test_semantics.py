@@ -34,7 +34,10 @@ class Document:
     text: str
 
 
-DOCUMENTS = [Document(f"file_{number}.py", "python", TEXT.replace("area", f"area_{number}")) for number in range(3)]
+DOCUMENTS = [
+    Document(f"file_{number}.py", "python", TEXT.replace("area", f"area_{number}"))
+    for number in range(3)
+]
 
 
 class Oracle:
