@@ -36,7 +36,7 @@ _CALLABLES = frozenset({"Callable", "Awaitable"})
 
 _EVERYWHERE = frozenset(
     {"read", "write", "close", "flush", "get", "set", "add", "append", "pop", "update", "keys", "items",
-     "values", "copy", "clear", "send", "run", "start", "stop", "join", "open", "seek", "tell"}
+     "values", "copy", "clear", "send", "cancel", "run", "start", "stop", "join", "open", "seek", "tell"}
 )  # fmt: skip
 """Methods that classes have in common without being ways to do one thing."""
 
@@ -105,6 +105,8 @@ def _collection(node: ast.AST) -> str:
 def _told(method: Method, collected: dict[str, Method]) -> tuple[str, ast.Call, bool] | None:
     """Attribute and call of a loop that calls each element (plainly), or a method of it."""
     loops: list[tuple[ast.expr, ast.expr]] = []
+    # What is told is not asked: a value that is kept is not a notification.
+    asked = {id(node.value) for node in method.nodes if isinstance(node, ast.Assign)}
     for node in method.nodes:
         if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
             loops.append((node.target, node.iter))
@@ -114,7 +116,7 @@ def _told(method: Method, collected: dict[str, Method]) -> tuple[str, ast.Call, 
         if attribute not in collected or collected[attribute] is method:
             continue
         for call in method.calls:
-            if isinstance(call.func, ast.Name) and call.func.id in names:
+            if isinstance(call.func, ast.Name) and call.func.id in names and id(call) not in asked:
                 return attribute, call, True
             if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
                 if call.func.value.id in names:
@@ -149,7 +151,7 @@ def _by_object(module: Module, each: Class, method: Method) -> list[tuple[ast.AS
             continue
         ways = [way for way in module.implementors(called) if way is not each]
         interface = module.classes.get(each.given[attribute])
-        if interface is None and called in _EVERYWHERE:
+        if interface is None and (called in _EVERYWHERE or called.startswith("_")):
             continue
         if interface is not None and called in interface.abstract:
             ways = [way for way in ways if way is not interface]

@@ -184,9 +184,11 @@ def kept_in_global(function: Method) -> list[tuple[ast.AST, str]]:
         name for node in function.nodes if isinstance(node, ast.Global) for name in node.names
     }
     tested = any(isinstance(node, ast.If) and _is_unset(node.test) for node in function.nodes)
+    given = {node.id for node in function.returned if isinstance(node, ast.Name)}
     for node in function.nodes:
         if isinstance(node, ast.Assign) and tested and isinstance(node.value, ast.Call):
-            if last_name(node.targets[0]) in declared and is_class_name(last_name(node.value.func)):
+            kept = last_name(node.targets[0])
+            if kept in declared & given and is_class_name(last_name(node.value.func)):
                 return [(function.node, "gives the only object"), (node, "made once")]
     return []
 

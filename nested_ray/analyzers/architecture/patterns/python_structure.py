@@ -63,7 +63,11 @@ def adapters(module: Module) -> Iterator[Found]:
         for uses in wrapped(each).values():
             expected = _expected(module, each)
             own = {name for name in each.public if not expected or name in expected}
-            by_other = {m.name for m, called, _ in uses if m.name in own and called != m.name}
+            by_other = {
+                m.name
+                for m, called, call in uses
+                if m.name in own and called != m.name and passes_on(m, call)
+            }
             by_same = {m.name for m, called, _ in uses if called == m.name}
             is_named = each.name.endswith(_ADAPTERS)
             fills = len(by_other) * 2 >= len(own) and by_other
@@ -71,6 +75,14 @@ def adapters(module: Module) -> Iterator[Found]:
                 calls = [(call, f"{m.name} calls {called}") for m, called, call in uses]
                 yield each.name, [(each.node, _as_what(each)), *calls]
                 break
+
+
+def passes_on(method: Method, call: ast.Call) -> bool:
+    """Whether a call does the method's work: it gets what the method got, or gives what it gives."""
+    inside = {id(node) for value in method.returned for node in ast.walk(value)}
+    arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+    names = {n.id for each in arguments for n in ast.walk(each) if isinstance(n, ast.Name)}
+    return not method.parameters or id(call) in inside or bool(names & set(method.parameters))
 
 
 def _expected(module: Module, each: Class) -> frozenset[str]:
@@ -130,7 +142,8 @@ def around_object(module: Module, each: Class) -> list[tuple[ast.AST, str]]:
     asked = _expected(module, each)
     for attribute, uses in wrapped(each).items():
         same = [(m, call) for m, called, call in uses if called == m.name and m.name in asked]
-        if same and attribute in each.given:
+        others = {(m.name, called) for m, called, _ in uses if called != m.name}
+        if attribute in each.given and len({m.name for m, _ in same}) >= max(1, len(others)):
             calls = [
                 (call, f"{method.name} calls the same of {attribute}") for method, call in same
             ]
