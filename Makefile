@@ -40,7 +40,9 @@ format: setup
 	$(BIN)/ruff format .
 
 bench: setup
-	$(BIN)/python tests/bench/decode_speed.py $(ARGS)
+	$(BIN)/python tests/bench/decode_speed.py
+	$(BIN)/nested-ray bench levels syntax
+	$(BIN)/nested-ray bench levels architecture
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache build dist
