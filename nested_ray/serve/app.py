@@ -33,7 +33,7 @@ from nested_ray.serve.analysis import AnalysisReplica
 from nested_ray.serve.auth import KEYS_VARIABLE, hashes_from_variable
 from nested_ray.serve.level import LevelReplica
 from nested_ray.serve.router import RouterReplica
-from nested_ray.serve.training import TrainingReplica
+from nested_ray.serve.training_server import TrainingReplica
 
 ROUTER = "router"
 ANALYSIS = "analysis"

@@ -22,8 +22,9 @@ from nested_ray.errors import ConfigError, InvalidRequest, LevelUnavailable, Rat
 from nested_ray.serve.app import build_training
 from nested_ray.serve.clients import translated
 from nested_ray.serve.ray_jobs import JobState, entrypoint
-from nested_ray.serve.training import TrainingDesk, TrainingServer, last_error, refused
+from nested_ray.serve.training import TrainingDesk, last_error, refused
 from nested_ray.serve.training_config import check_path, session_config
+from nested_ray.serve.training_server import TrainingServer
 
 TRAIN = "/api/v1/nested-learning/train"
 TINY = Path(__file__).parents[2] / "data" / "train" / "tiny.yaml"
