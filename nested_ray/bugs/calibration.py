@@ -19,8 +19,8 @@ from nested_ray.bugs.slots import SlotKind
 SHARED_PULL = 2.0
 OWN_PULL = 8.0
 """Pull to 0 of weights that all kinds share, and of what a kind's own differ by: samples are few."""
-SLOPE_PULL, SHIFT_PULL = 1.0, 0.05
-"""Pull of calibration to saying nothing: slope 1, shift 0."""
+SLOPE_PULL, SHIFT_PULL, OWN_SHIFT_PULL = 1.0, 0.05, 0.2
+"""Pull of calibration to saying nothing: slope 1, shift 0, and the same for all kinds."""
 
 
 def prior_of(
@@ -64,38 +64,51 @@ def fit_signals(
     return {name: tuple((shared + own[row]).tolist()) for row, name in enumerate(names)}
 
 
-def gate_of(clean_log_odds: Sequence[float], count: float) -> float:
-    """The log-odds that so many slots of right code exceed."""
-    ordered = sorted(clean_log_odds, reverse=True)
+def gate_of(clean_doubts: Sequence[float], count: float) -> float:
+    """The doubt that so many slots of right code exceed."""
+    ordered = sorted(clean_doubts, reverse=True)
     return ordered[min(int(count), len(ordered) - 1)]
 
 
 def fit_sigmoid(
-    clean_log_odds: Sequence[float], bugs: Sequence[tuple[float, float]]
-) -> tuple[float, float]:
-    """Platt's slope and shift; bugs come with the number of bugs each one stands for.
+    kinds: Sequence[SlotKind],
+    known_N: NDArray[np.float64],
+    weights_N: NDArray[np.float64],
+    is_bug_N: NDArray[np.bool_],
+) -> tuple[float, dict[SlotKind, float]]:
+    """Platt's slope for all kinds and each one's shift; weights say how many slots a sample stands for.
 
-    At the stated bug rate that is far less than one, so the tail decides, where alarms are.
+    At the stated bug rate a bug counts for far less than one, so the tail decides, where alarms are.
     """
-    known_N = np.array([*clean_log_odds, *(value for value, _ in bugs)])
-    weights_N = np.array([*(1.0 for _ in clean_log_odds), *(weight for _, weight in bugs)])
-    is_bug_N = np.repeat([-1.0, 1.0], [len(clean_log_odds), len(bugs)])
+    names = sorted(set(kinds))
+    own_NK = np.array([[kind == name for name in names] for kind in kinds], float)
+    sign_N = np.where(is_bug_N, 1.0, -1.0)
 
     def loss(values: NDArray[np.float64]) -> float:
-        slope, shift = values
-        margins = is_bug_N * (slope * known_N + shift)
-        pull = SLOPE_PULL * (slope - 1) ** 2 + SHIFT_PULL * shift**2
+        slope, shift, own_K = values[0], values[1], values[2:]
+        margins = sign_N * (slope * known_N + shift + own_NK @ own_K)
+        pull = (
+            SLOPE_PULL * (slope - 1) ** 2 + SHIFT_PULL * shift**2 + OWN_SHIFT_PULL * own_K @ own_K
+        )
         return float((weights_N * np.logaddexp(0, -margins)).sum() + pull)
 
-    found = minimize(loss, np.array([1.0, 0.0]), method="L-BFGS-B", bounds=[(0, 3), (-12, 12)]).x
-    return float(found[0]), float(found[1])
+    start = np.array([1.0, *([0.0] * (len(names) + 1))])
+    limits = [(0, 3), *([(-12, 12)] * (len(names) + 1))]
+    found = minimize(loss, start, method="L-BFGS-B", bounds=limits).x
+    return float(found[0]), {
+        name: float(found[1] + own) for name, own in zip(names, found[2:], strict=True)
+    }
 
 
-def choose_threshold(clean_confidences: Sequence[float], max_alarms: float) -> float:
-    """The lowest confidence that at most so many slots of right code reach."""
-    ordered = sorted(clean_confidences, reverse=True)
-    allowed = int(max_alarms)
-    return float(np.nextafter(ordered[allowed], 2.0)) if allowed < len(ordered) else 0.0
+def choose_threshold(clean: Sequence[tuple[float, float]], max_alarms: float) -> float:
+    """The lowest confidence that at most so many slots of right code reach, each with its weight."""
+    alarms, threshold = 0.0, 1.0
+    for confidence, weight in sorted(clean, reverse=True):
+        alarms += weight
+        if alarms > max_alarms:
+            return float(np.nextafter(confidence, 2.0))
+        threshold = confidence
+    return threshold
 
 
 def shares_over(

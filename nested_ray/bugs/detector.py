@@ -105,8 +105,8 @@ class BugDetector:
     ) -> list[Suspicion]:
         """Every slot of a kind that was learned, by place; the level reads those over the gates."""
         ranked = list(self._rank(code, slots, parameters or {}))
-        gate = self._judge.calibrated.gate
-        over = [item for item in ranked if item.suspicion >= gate]
+        kinds = self._judge.kinds
+        over = [item for item in ranked if item.doubt >= kinds[item.slot.kind].gate]
         over.sort(key=lambda item: -item.suspicion)
         read = {id(item) for item in over[:MAX_RESCORED]}
         judged = [

@@ -38,6 +38,8 @@ RATIO_LIMIT = 12.0
 class KindJudge:
     """What decides about one kind of slot beside its model."""
 
+    gate: float
+    """Doubt from which the level reads a slot."""
     signals: tuple[float, ...]
     """Weights of what level and memory say, in log-odds."""
     prior: float
@@ -54,17 +56,18 @@ class Calibrated:
     """What calibration was made for, and what it found on the half of the validation split kept for it."""
 
     bugs_per_1000_lines: float
-    gate: float
-    """Log-odds by the ranker from which the level reads a slot."""
     slope: float
-    shift: float
-    """Confidence is sigmoid(slope * log-odds + shift)."""
+    shift: dict[str, float]
+    """Confidence is sigmoid(slope * log-odds + shift), with a shift for each kind."""
     threshold: float
     """Findings with less confidence are not posted."""
     alarms_per_1000_lines: float
     recall: dict[str, float]
     """Share of injected bugs posted, by kind."""
     num_lines: int
+
+    def confidence(self, kind: str, log_odds: float) -> float:
+        return sigmoid(self.slope * log_odds + self.shift[kind])
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Judge:
     def confidence(self, kind: SlotKind, doubt: float, signals: Sequence[float]) -> float:
         """Probability that the slot is wrong after level and memory have spoken."""
         log_odds = self.kinds[kind].log_odds(doubt, signals)
-        return sigmoid(self.calibrated.slope * log_odds + self.calibrated.shift)
+        return self.calibrated.confidence(kind, log_odds)
 
     def save(self, level_dir: Path) -> None:
         """Write `bugs/` into a level's folder."""
@@ -119,7 +122,7 @@ class Judge:
 
 
 def kind_judge(values: dict[str, Any]) -> KindJudge:
-    judge = KindJudge(tuple(values["signals"]), float(values["prior"]))
+    judge = KindJudge(float(values["gate"]), tuple(values["signals"]), float(values["prior"]))
     if len(judge.signals) != NUM_SIGNALS:
         raise ValueError(f"{len(judge.signals)} weights of signals, expected {NUM_SIGNALS}")
     return judge

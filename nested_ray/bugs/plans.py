@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +11,16 @@ from nested_ray.bugs.doubt import KindModel
 from nested_ray.bugs.samples import FileSlots, Sample, draw_samples
 from nested_ray.bugs.slots import SlotKind
 
-GATE_PER_1000_LINES = 20.0
-"""Slots of right code that the level has to read: a second of one core per 1,000 lines."""
+GATE_PER_1000_LINES: dict[SlotKind, float] = {
+    "name": 10.0,
+    "operator": 6.0,
+    "literal": 6.0,
+    "arguments": 18.0,
+}
+"""Slots of right code that the level has to read: two seconds of one core per 1,000 lines.
+
+Most of them are arguments: there the level and memory know much that the ranker does not.
+"""
 MIN_SLOTS = 30
 """A kind with fewer slots is left out."""
 
@@ -59,13 +67,29 @@ def read_half(
 class Plan:
     """What the level reads of a half."""
 
-    clean: list[Sample]
-    """Slots of right code over the gate, the most suspicious ones."""
+    clean: list[tuple[Sample, float]]
+    """Slots of right code over the gates, with the number of slots that each one stands for."""
     bugs: list[Sample]
-    """Bugs over the gate, equally many of each kind."""
+    """Bugs over the gates, equally many of each kind."""
     gate_recall: dict[SlotKind, float]
     """Share of bugs over the gate."""
     num_lines: int
+
+
+def thin(
+    samples: Sequence[Sample],
+    count: int,
+    doubt: Callable[[Sample], float],
+    rng: np.random.Generator,
+) -> list[tuple[Sample, float]]:
+    """At most `count` samples: the most doubtful ones, which may become alarms, and some of the rest."""
+    ordered = sorted(samples, key=doubt, reverse=True)
+    if len(ordered) <= count:
+        return [(sample, 1.0) for sample in ordered]
+    top, rest = ordered[: count // 2], ordered[count // 2 :]
+    drawn = draw(rest, count - len(top), rng)
+    weight = len(rest) / max(len(drawn), 1)
+    return [*((sample, 1.0) for sample in top), *((sample, weight) for sample in drawn)]
 
 
 def draw(samples: Sequence[Sample], count: int, rng: np.random.Generator) -> list[Sample]:

@@ -42,6 +42,7 @@ from nested_ray.bugs.plans import (
     draw,
     read_half,
     split_evenly,
+    thin,
 )
 from nested_ray.bugs.rescoring import MAX_ALTERNATIVES, NUM_SIGNALS, rescore
 from nested_ray.bugs.samples import CodeDocument, Sample, read_files
@@ -103,14 +104,10 @@ def fit_judge(
     if not kinds or min(first.num_lines, second.num_lines) < MIN_LINES:
         return None
     judges = first_judges(first, kinds, config)
-    gate = gate_of(
-        [prior_doubt(judges, sample) for kind in kinds for sample in first.clean[kind]],
-        GATE_PER_1000_LINES * first.num_lines / 1000,
-    )
-    plans = [plan(half, judges, gate, config.max_rescored // 4, rng) for half in (first, second)]
+    plans = [plan(half, judges, config.max_rescored, rng) for half in (first, second)]
     reader = LevelReader(engine, advance, sum(len(p.clean) + len(p.bugs) for p in plans))
     judges = add_signals(judges, plans[0], reader)
-    calibrated = calibrate(judges, plans[1], gate, reader, config)
+    calibrated = calibrate(judges, plans[1], reader, config)
     return Judge({kind: models[kind] for kind in kinds}, judges, calibrated)
 
 
@@ -125,6 +122,10 @@ def first_judges(
     """Before anything is asked of the level."""
     return {
         kind: KindJudge(
+            gate=gate_of(
+                [sample.doubt for sample in half.clean[kind]],
+                GATE_PER_1000_LINES[kind] * half.num_lines / 1000,
+            ),
             signals=(0.0,) * NUM_SIGNALS,
             prior=prior_of(
                 len(half.clean[kind]),
@@ -145,20 +146,19 @@ def prior_doubt(judges: Mapping[SlotKind, KindJudge], sample: Sample) -> float:
 def plan(
     half: Half,
     judges: Mapping[SlotKind, KindJudge],
-    gate: float,
     max_samples: int,
     rng: np.random.Generator,
 ) -> Plan:
-    """The most suspicious right slots and as many bugs, all over the gate."""
-    clean = [sample for kind in judges for sample in half.clean[kind]]
-    clean.sort(key=lambda sample: -prior_doubt(judges, sample))
+    """Samples over the gates: three of ten are right code of this half, two of ten its bugs."""
+    clean: list[Sample] = []
     bugs: list[Sample] = []
     gate_recall: dict[SlotKind, float] = {}
-    for kind in judges:
-        over = [sample for sample in half.bugs[kind] if prior_doubt(judges, sample) >= gate]
+    for kind, judge in judges.items():
+        clean += [sample for sample in half.clean[kind] if sample.doubt >= judge.gate]
+        over = [sample for sample in half.bugs[kind] if sample.doubt >= judge.gate]
         gate_recall[kind] = len(over) / len(half.bugs[kind])
-        bugs += draw(over, max(max_samples // len(judges), 4), rng)
-    chosen = [sample for sample in clean if prior_doubt(judges, sample) >= gate][:max_samples]
+        bugs += draw(over, max(max_samples // (5 * len(judges)), 4), rng)
+    chosen = thin(clean, 3 * max_samples // 10, lambda s: prior_doubt(judges, s), rng)
     return Plan(chosen, bugs, gate_recall, half.num_lines)
 
 
@@ -198,7 +198,7 @@ def add_signals(
     judges: Mapping[SlotKind, KindJudge], plan: Plan, reader: LevelReader
 ) -> dict[SlotKind, KindJudge]:
     """The judges with weights for what level and memory say."""
-    samples = [*plan.clean, *plan.bugs]
+    samples = [*(sample for sample, _ in plan.clean), *plan.bugs]
     read = [
         (sample, signals)
         for sample, signals in zip(samples, reader.read(samples), strict=True)
@@ -214,7 +214,7 @@ def add_signals(
         is_bug_N,
     )
     return {
-        kind: KindJudge(weights.get(kind, judge.signals), judge.prior)
+        kind: KindJudge(judge.gate, weights.get(kind, judge.signals), judge.prior)
         for kind, judge in judges.items()
     }
 
@@ -222,35 +222,38 @@ def add_signals(
 def calibrate(
     judges: Mapping[SlotKind, KindJudge],
     plan: Plan,
-    gate: float,
     reader: LevelReader,
     config: ReviewTrainingConfig,
 ) -> Calibrated:
     """Confidence and threshold on code that no weight was fitted on."""
     right = judged(judges, plan.clean, reader)
-    wrong = judged(judges, plan.bugs, reader)
-    num_of_kind = Counter(sample.slot.kind for sample, _ in wrong)
+    num_of_kind: Counter[SlotKind] = Counter(sample.slot.kind for sample in plan.bugs)
     num_bugs = config.bugs_per_1000_lines * plan.num_lines / 1000 / len(judges)
+    weight_of: dict[SlotKind, float] = {
+        kind: num_bugs * plan.gate_recall[kind] / count for kind, count in num_of_kind.items()
+    }
+    wrong = judged(judges, [(s, weight_of[s.slot.kind]) for s in plan.bugs], reader)
+    everything = [*right, *wrong]
     slope, shift = fit_sigmoid(
-        [value for _, value in right],
-        [
-            (value, num_bugs * plan.gate_recall[s.slot.kind] / num_of_kind[s.slot.kind])
-            for s, value in wrong
-        ],
+        [sample.slot.kind for sample, _, _ in everything],
+        np.array([value for _, value, _ in everything]),
+        np.array([weight for _, _, weight in everything]),
+        np.array([sample.is_bug for sample, _, _ in everything], bool),
     )
-    confidences = [sigmoid(slope * value + shift) for _, value in right]
-    threshold = choose_threshold(
-        confidences, config.max_alarms_per_1000_lines * plan.num_lines / 1000
-    )
+
+    def confidence(sample: Sample, value: float) -> float:
+        return sigmoid(slope * value + shift[sample.slot.kind])
+
+    clean = [(confidence(sample, value), weight) for sample, value, weight in right]
+    threshold = choose_threshold(clean, config.max_alarms_per_1000_lines * plan.num_lines / 1000)
     by_kind: dict[SlotKind, list[float]] = {kind: [] for kind in judges}
-    for sample, value in wrong:
-        by_kind[sample.slot.kind].append(sigmoid(slope * value + shift))
-    alarms = sum(value >= threshold for value in confidences)
+    for sample, value, _ in wrong:
+        by_kind[sample.slot.kind].append(confidence(sample, value))
+    alarms = sum(weight for value, weight in clean if value >= threshold)
     return Calibrated(
         bugs_per_1000_lines=config.bugs_per_1000_lines,
-        gate=gate,
         slope=slope,
-        shift=shift,
+        shift={kind: shift.get(kind, 0.0) for kind in judges},
         threshold=threshold,
         alarms_per_1000_lines=round(alarms * 1000 / plan.num_lines, 4),
         recall=shares_over(threshold, by_kind, plan.gate_recall),
@@ -259,11 +262,14 @@ def calibrate(
 
 
 def judged(
-    judges: Mapping[SlotKind, KindJudge], samples: Sequence[Sample], reader: LevelReader
-) -> list[tuple[Sample, float]]:
-    """Samples with their log-odds before calibration."""
+    judges: Mapping[SlotKind, KindJudge],
+    samples: Sequence[tuple[Sample, float]],
+    reader: LevelReader,
+) -> list[tuple[Sample, float, float]]:
+    """Samples with their log-odds before calibration and their weights."""
+    read = reader.read([sample for sample, _ in samples])
     return [
-        (sample, judges[sample.slot.kind].log_odds(sample.doubt, signals))
-        for sample, signals in zip(samples, reader.read(samples), strict=True)
+        (sample, judges[sample.slot.kind].log_odds(sample.doubt, signals), weight)
+        for (sample, weight), signals in zip(samples, read, strict=True)
         if signals is not None
     ]

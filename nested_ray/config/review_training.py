@@ -20,7 +20,7 @@ class ReviewTrainingConfig(Settings):
     """Lines of the training split from which the choice between names, operators and literals is learned."""
     max_calibration_lines: int = Field(default=12_000, gt=0)
     """Lines of the validation split by which confidence is calibrated."""
-    max_rescored: int = Field(default=320, ge=16)
+    max_rescored: int = Field(default=400, ge=20)
     """Places, right and with an injected bug, that the level reads for it."""
     bugs_per_1000_lines: float = Field(default=1.0, gt=0, le=1000)
     """How frequent such bugs are taken to be: confidence is a probability at this rate."""

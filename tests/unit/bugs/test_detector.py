@@ -68,8 +68,11 @@ def repository_of(**texts: str):
 
 
 def test_code_with_the_habits_of_the_corpus_is_left_alone(detector: BugDetector) -> None:
-    repository = repository_of(new=make_text(55))
-    assert list(detector.suspect(repository, ["new.py"])) == []
+    text = make_text(55)
+    findings = list(detector.suspect(repository_of(new=text), ["new.py"]))
+    # `+ 0` or `+ 1` is a coin in this corpus: there alone an alarm is no surprise.
+    assert len(findings) <= 1
+    assert all(text[: finding.span.start].endswith("width * height + ") for finding in findings)
 
 
 def test_injected_bugs_are_found_with_what_was_replaced(detector: BugDetector) -> None:
