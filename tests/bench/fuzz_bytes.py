@@ -19,13 +19,25 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from time import thread_time
 
+from nested_ray.analyzers.architecture.report import describe
+from nested_ray.analyzers.semantics import SemanticsAnalyzer
 from nested_ray.analyzers.syntax import SyntaxAnalyzer, mend
 from nested_ray.corpus.filters import decode
 from nested_ray.languages import LANGUAGES, Language, get_language
+from nested_ray.repository.base import SourceFile
+from nested_ray.repository.index import IndexedRepository, open_repository
 
 SYNTAX = SyntaxAnalyzer(with_fixes=False)
 SYNTAX_WITH_REPAIRS = SyntaxAnalyzer()
 Step = Callable[[Language, str], object]
+
+
+def alone(language: Language, text: str) -> IndexedRepository:
+    """A code base of one file."""
+    path = f"file{language.extensions[0]}"
+    return open_repository([SourceFile(path, language.name, text)])
+
+
 STEPS: dict[str, Step] = {
     "check": lambda language, text: language.check(text),
     "check_prefix": lambda language, text: language.check_prefix(text),
@@ -36,13 +48,17 @@ STEPS: dict[str, Step] = {
         text[: len(text) // 2], "а\n", text[len(text) // 2 :]
     ),
     "syntax analyzer": lambda language, text: SYNTAX.analyze_text(language, "file", text),
+    "semantics analyzer": lambda language, text: list(
+        SemanticsAnalyzer().analyze((one := alone(language, text)), one.files)
+    ),
+    "architecture": lambda language, text: describe(alone(language, text)),
     "repairs": lambda language, text: SYNTAX_WITH_REPAIRS.analyze_text(language, "file", text),
     "mend": lambda language, text: mend(language, text),
 }
 """Everything that reads foreign text; an analyzer joins by one line."""
 
-SEARCHES = ("repairs", "mend")
-"""Steps that take seconds on what cannot be repaired: run on every tenth input."""
+SEARCHES = ("semantics analyzer", "repairs", "mend")
+"""Steps that start a process or take seconds on what cannot be repaired: run on every tenth input."""
 
 MAX_SECONDS, MAX_SECONDS_PER_MB = 10.0, 40.0
 """Of processor time for one step on one text."""
