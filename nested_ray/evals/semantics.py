@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from nested_ray.bugs.candidates import find_slots
-from nested_ray.bugs.inject import InjectedBug, inject
 from nested_ray.bugs.reading import CodeReading, read_code
 from nested_ray.bugs.samples import CodeDocument
-from nested_ray.bugs.slots import KINDS, Slot, SlotKind
+from nested_ray.bugs.slots import KINDS
+from nested_ray.evals.bug_cases import Found, choose_documents, judge_case, make_cases
 from nested_ray.evals.bug_predictors import BugPredictor, Verdict
 from nested_ray.evals.bug_report import BugScores, DetectionPoint, SemanticsReport, Share
 from nested_ray.languages import get_language
@@ -21,33 +21,6 @@ Advance = Callable[[int, int | None, str], None]
 RECALLS = (0.2, 0.4, 0.6)
 ALARM_BUDGETS = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Alarms per 1,000 lines of right code at which recall is stated."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One bug, with the slots of the function it was put into."""
-
-    document: int
-    bug: InjectedBug
-    code: CodeReading
-    """Of the file with the bug."""
-    slots: list[Slot]
-    target: Slot
-
-
-@dataclass(frozen=True)
-class Found:
-    """What one predictor said of a case."""
-
-    kind: SlotKind
-    score: float
-    """Of the slot that holds the bug."""
-    is_repaired: bool
-    """The option proposed there is the one that was replaced."""
-    first_in_function: bool
-    first_in_file: bool
-    best_in_function: float
-    """Highest score in the function, wherever it lies."""
 
 
 def evaluate_bugs(
@@ -96,65 +69,6 @@ def evaluate_bugs(
     return SemanticsReport(tuple(scores), len(codes), num_lines, kinds, seed)
 
 
-def choose_documents(
-    documents: Sequence[CodeDocument], max_lines: int, seed: int
-) -> list[CodeDocument]:
-    chosen, num_lines = [], 0
-    for index in np.random.default_rng(seed).permutation(len(documents)).tolist():
-        if num_lines < max_lines:
-            chosen.append(documents[index])
-            num_lines += documents[index].text.count("\n") + 1
-    return chosen
-
-
-def make_cases(document: int, code: CodeReading, per_kind: int, seed: int) -> list[Case]:
-    """Bugs of one file, each read anew from the text that holds it."""
-    cases = []
-    for bug in inject(code.text, code.language, seed=seed, per_kind=per_kind):
-        mutated = read_code(bug.text, code.language)
-        slots = find_slots(mutated)
-        target = slot_of(slots, bug)
-        if target is None:
-            continue  # the bug left nothing to choose between, as an argument equal to its neighbour
-        around = mutated.function_at(target.position)
-        inside = [slot for slot in slots if mutated.function_at(slot.position) == around]
-        cases.append(Case(document, bug, mutated, inside, target))
-    return cases
-
-
-def slot_of(slots: Sequence[Slot], bug: InjectedBug) -> Slot | None:
-    for slot in slots:
-        if slot.kind == bug.kind and slot.span.start == bug.slot.span.start:
-            return slot
-    return None
-
-
-def judge_case(
-    predictor: BugPredictor, path: str, case: Case, clean: Sequence[Sequence[Verdict]]
-) -> Found:
-    """The function that holds the bug is judged anew; the rest of the file as it was judged without it."""
-    verdicts = predictor.judge(path, case.code, case.slots)
-    (own,) = [verdict for verdict in verdicts if verdict.slot is case.target] or [None]
-    others = [verdict.score for verdict in verdicts if verdict.slot is not case.target]
-    scope = case.code.table.scopes[case.code.function_at(case.target.position)].span
-    elsewhere = [
-        verdict.score
-        for verdict in clean[case.document]
-        if not scope.start <= verdict.slot.span.start < scope.end
-    ]
-    value = own.score if own is not None else -np.inf
-    repaired = own is not None and own.slot.options[own.option] == case.bug.right
-    first = value > max(others, default=-np.inf)
-    return Found(
-        kind=case.bug.kind,
-        score=value,
-        is_repaired=repaired,
-        first_in_function=first,
-        first_in_file=first and value > max(elsewhere, default=-np.inf),
-        best_in_function=max([value, *others]),
-    )
-
-
 def score(
     name: str,
     codes: Sequence[CodeReading],
@@ -165,7 +79,14 @@ def score(
     """Shares and curves of one predictor."""
     by_kind: dict[str, list[Found]] = {
         "all": list(found),
-        **{kind: [case for case in found if case.kind == kind] for kind in KINDS},
+        **{
+            kind: [
+                replace(case, best_in_function=case.best_of_kind)
+                for case in found
+                if case.kind == kind
+            ]
+            for kind in KINDS
+        },
     }
     alarms = {
         kind: [
@@ -176,7 +97,7 @@ def score(
         ]
         for kind in by_kind
     }
-    functions = function_scores(codes, clean)
+    functions = {kind: function_scores(codes, clean, kind) for kind in by_kind}
     return BugScores(
         name=name,
         in_function={
@@ -193,7 +114,11 @@ def score(
         at_recall={
             kind: tuple(
                 point_at(
-                    threshold_for_recall(cases, recall), cases, alarms[kind], functions, num_lines
+                    threshold_for_recall(cases, recall),
+                    cases,
+                    alarms[kind],
+                    functions[kind],
+                    num_lines,
                 )
                 for recall in RECALLS
             )
@@ -206,7 +131,7 @@ def score(
                     threshold_for_alarms(alarms[kind], budget * num_lines / 1000),
                     cases,
                     alarms[kind],
-                    functions,
+                    functions[kind],
                     num_lines,
                 )
                 for budget in ALARM_BUDGETS
@@ -218,15 +143,16 @@ def score(
 
 
 def function_scores(
-    codes: Sequence[CodeReading], clean: Sequence[Sequence[Verdict]]
+    codes: Sequence[CodeReading], clean: Sequence[Sequence[Verdict]], kind: str
 ) -> list[float]:
-    """The highest score of every function of right code that has a slot."""
+    """The highest score of slots of a kind (or `all`) in every function of right code that has a slot."""
     highest: list[float] = []
     for code, verdicts in zip(codes, clean, strict=True):
         best: dict[int, float] = {}
         for verdict in verdicts:
             around = code.function_at(verdict.slot.position)
-            best[around] = max(best.get(around, -np.inf), verdict.score)
+            counts = kind in ("all", verdict.slot.kind)
+            best[around] = max(best.get(around, -np.inf), verdict.score if counts else -np.inf)
         highest += best.values()
     return highest
 

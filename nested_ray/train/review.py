@@ -47,7 +47,7 @@ def learn_bugs(
         list(corpus.split("train")), config.review, seed=config.seed, advance=advance
     )
     reached: dict[str, Any] = {}
-    for name in names:
+    for name in names if models else ():
         judge = fit_judge(
             load_engine(nest_dir, name),
             models,
@@ -71,11 +71,17 @@ def learn_placement(
         return None
     advance(0, None, "learning where code belongs")
     ((source, _),) = Counter(document.source for document in whole).most_common(1)
-    files = (
+    files = [
         SourceFile(document.path, document.language, document.text)
         for document in whole
         if document.source == source
-    )
+    ]
+    # Empty files teach a level nothing and are refused, but they make a folder a package.
+    files += [
+        SourceFile(refused.path, "python", "")
+        for refused in corpus.rejections
+        if refused.source == source and refused.path.endswith("__init__.py")
+    ]
     model = train_placement(open_repository(files, cache_dir=outlines))
     if model is None:
         return None

@@ -9,6 +9,7 @@ import pytest
 
 from nested_ray.bugs.reading import CodeReading
 from nested_ray.bugs.slots import Slot
+from nested_ray.evals.bug_cases import Found
 from nested_ray.evals.bug_predictors import FrequencyPredictor, RandomPredictor, Verdict
 from nested_ray.evals.bug_report import DetectionPoint, Share, render, render_markdown
 from nested_ray.evals.semantics import evaluate_bugs, threshold_for_alarms, threshold_for_recall
@@ -97,9 +98,9 @@ def test_thresholds_stand_between_values() -> None:
 
 
 def test_recall_is_reached_by_the_highest_threshold_that_does() -> None:
-    from nested_ray.evals.semantics import Found
-
-    cases = [Found("name", score, True, True, True, score) for score in (0.9, 0.5, 0.4, 0.2, 0.1)]
+    cases = [
+        Found("name", score, True, True, True, score, score) for score in (0.9, 0.5, 0.4, 0.2, 0.1)
+    ]
     assert threshold_for_recall(cases, 0.2) == 0.9
     assert threshold_for_recall(cases, 0.6) == 0.4
 
