@@ -19,11 +19,12 @@ from nested_ray.bugs.ranker import Ranker
 from nested_ray.bugs.rescoring import NUM_SIGNALS, Rescored
 from nested_ray.bugs.slots import KINDS, SlotKind
 from nested_ray.errors import InferenceError
-from nested_ray.inference.bundle import read_json, require_file, write_json
+from nested_ray.files import write_json
+from nested_ray.inference.bundle import read_json, require_file
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
-FORMAT = 1
+FORMAT = 2
 FOLDER = "bugs"
 FACTS_FILE = "bugs.json"
 WEIGHTS_FILE = "models.safetensors"

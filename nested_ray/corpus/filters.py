@@ -96,6 +96,11 @@ def _decoded(data: bytes, encoding: str) -> str | Refusal:
         return Refusal("encoding", f"not valid {encoding}")
     if "\0" in text:
         return Refusal("binary", "NUL characters")
+    return unix_lines(text)
+
+
+def unix_lines(text: str) -> str:
+    """The text with every line ended by a line feed alone."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nested_ray.errors import ConfigError, InferenceError
+
 if TYPE_CHECKING:
     from nested_ray.analyzers.architecture import PlacementModel
     from nested_ray.analyzers.syntax import Scorer
@@ -85,4 +87,9 @@ def _load_placement(nest_dir: Path) -> PlacementModel | None:
     from nested_ray.inference.bundle import PLACEMENT_FOLDER
 
     folder = nest_dir / PLACEMENT_FOLDER
-    return PlacementModel.load(folder) if folder.is_dir() else None
+    if not folder.is_dir():
+        return None
+    try:
+        return PlacementModel.load(folder)
+    except ConfigError as exc:  # no setting of whoever asks for a review is wrong
+        raise InferenceError(str(exc)) from exc

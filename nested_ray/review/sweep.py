@@ -91,8 +91,10 @@ def _findings(
         on_progress(f"{analyzer.level}: what can be proven", 0, None)
         yield from analyzer.analyze(repository, scope.of(analyzer.level))
     for detector in detectors:
-        on_progress(f"{detector.level}: what its model suspects", 0, None)
-        yield from detector.suspect(repository, scope.own)
+        # A model takes seconds for a long file: say how far it is, and let whoever listens end it.
+        for done, path in enumerate(sorted(scope.own)):
+            on_progress(f"{detector.level}: what its model suspects", done, len(scope.own))
+            yield from detector.suspect(repository, (path,))
 
 
 def _comments(

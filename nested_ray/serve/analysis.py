@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +17,7 @@ from nested_ray.api.analysis import ArchitectureRequest, CodeFile, Document, Rev
 from nested_ray.config.review import ReviewConfig
 from nested_ray.config.serve import AnalysisConfig
 from nested_ray.config.storage import StorageConfig
+from nested_ray.corpus.filters import unix_lines
 from nested_ray.errors import ConfigError, InvalidRequest
 from nested_ray.languages import LANGUAGES, language_of
 from nested_ray.levels import KINDS
@@ -30,6 +30,7 @@ from nested_ray.review import Change, Reviewers, compare, formats, review
 from nested_ray.review.learned import NestParts, load_parts
 from nested_ray.review.levels import build_reviewers
 from nested_ray.review.requests import of_patch
+from nested_ray.serve.worker import Worker
 
 SARIF = "application/sarif+json"
 TITLE = "Architecture"
@@ -43,6 +44,10 @@ class CodeSent:
     metadata: list[MetadataText]
 
 
+class Abandoned(Exception):
+    """Nobody waits for the answer any more."""
+
+
 class Analyst:
     """Reviews code that is sent; knows neither HTTP nor Ray."""
 
@@ -51,8 +56,11 @@ class Analyst:
         self._config = config
         self._load = learned
 
-    def review(self, request: ReviewRequest) -> Document:
-        """Findings in the format asked for; raises InvalidRequest for what cannot be reviewed."""
+    def review(self, request: ReviewRequest, stop: threading.Event) -> Document:
+        """Findings in the format asked for; raises InvalidRequest for what cannot be reviewed.
+
+        Ends with Abandoned at its next step once `stop` is set.
+        """
         sent, change = self._change(request)
         settings = self._settings(request)
         report = review(
@@ -62,17 +70,27 @@ class Analyst:
             change=change,
             paths=checked_paths(request.paths, sent.files),
             metadata=sent.metadata,
+            on_progress=lambda what, done, total: go_on_unless(stop),
         )
         return DOCUMENTS[request.format](report)
 
-    def architecture(self, request: ArchitectureRequest) -> Document:
-        """The code base from above, or what a change of the named things can reach."""
+    def architecture(self, request: ArchitectureRequest, stop: threading.Event) -> Document:
+        """The code base from above, or what a change of the named things can reach; ends as `review` does."""
         sent = read_files(request.files, "files", self._config.max_files)
-        repository = open_repository(sent.files, metadata=sent.metadata)
+        repository = open_repository(
+            sent.files,
+            metadata=sent.metadata,
+            on_progress=lambda done, total: go_on_unless(stop),
+        )
         if request.impact:
             return Document(json.dumps(reached(repository, request.impact), ensure_ascii=False))
         placement = self._learned.placement if request.learned else None
-        report = describe(repository, self._config.review.architecture, placement=placement)
+        report = describe(
+            repository,
+            self._config.review.architecture,
+            placement=placement,
+            on_step=lambda step: go_on_unless(stop),
+        )
         return PICTURES[request.format](report)
 
     def _change(self, request: ReviewRequest) -> tuple[CodeSent, Change | None]:
@@ -111,6 +129,11 @@ class Analyst:
     @cached_property
     def _learned(self) -> NestParts:
         return self._load()
+
+
+def go_on_unless(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise Abandoned
 
 
 DOCUMENTS: dict[str, Callable[[Any], Document]] = {
@@ -159,7 +182,11 @@ def read_files(files: Sequence[CodeFile], field: str, max_files: int) -> CodeSen
         if file.language is None and is_metadata_path(path):
             metadata.append(MetadataText(path, file.text))
         else:
-            sources.append(SourceFile(path, language_name(file, where), plain_text(file.text)))
+            sources.append(
+                SourceFile(
+                    path, language_name(file, where), unix_lines(file.text.removeprefix("\ufeff"))
+                )
+            )
     if not sources:
         raise InvalidRequest(f"{field}: none of the files holds code")
     return CodeSent(sources, metadata)
@@ -199,26 +226,18 @@ def language_name(file: CodeFile, where: str) -> str:
     return found.name
 
 
-def plain_text(text: str) -> str:
-    """As files are read from disk: without the mark of their encoding, lines ended by `\\n`."""
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-
-
 class AnalysisServer:
     """An Analyst behind one worker thread: one request computes at a time, the others wait their turn."""
 
     def __init__(self, analyst: Analyst) -> None:
         self._analyst = analyst
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="analysis")
+        self._worker = Worker("analysis")
 
     async def review(self, request: ReviewRequest) -> Document:
-        return await self._compute(self._analyst.review, request)
+        return await self._worker.run(lambda stop: self._analyst.review(request, stop))
 
     async def architecture(self, request: ArchitectureRequest) -> Document:
-        return await self._compute(self._analyst.architecture, request)
-
-    async def _compute(self, work: Callable[[Any], Document], request: Any) -> Document:
-        return await asyncio.get_running_loop().run_in_executor(self._worker, work, request)
+        return await self._worker.run(lambda stop: self._analyst.architecture(request, stop))
 
 
 class AnalysisReplica(AnalysisServer):

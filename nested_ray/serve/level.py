@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TypeVar
 
 from nested_ray.config.storage import StorageConfig
 from nested_ray.errors import InferenceError
@@ -24,8 +22,7 @@ from nested_ray.inference.base import (
 from nested_ray.registry.records import NestVersion
 from nested_ray.routing.base import Completion, LevelAnswer, Scores, StreamPart
 from nested_ray.routing.streams import Collected
-
-T = TypeVar("T")
+from nested_ray.serve.worker import Worker
 
 # One message per token through two processes costs eight times as much as eight tokens a message.
 FLUSH_S = 0.03
@@ -37,23 +34,19 @@ SEED_MASK = 2**63 - 1
 
 
 class LevelServer:
-    """Generates and scores for one level. One call computes at a time, the others wait their turn.
-
-    The engine blocks, so it runs in a thread of its own: in the event loop it would stall health
-    checks and every other request of the replica.
-    """
+    """Generates and scores for one level. One call computes at a time, the others wait their turn."""
 
     def __init__(self, level: str, engines: Mapping[int, Engine]) -> None:
         self._level = level
         self._engines = dict(engines)
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"level-{level}")
+        self._worker = Worker(f"level-{level}")
 
     async def generate(
         self, version: int, prompt: Prompt, params: SamplingParams, n: int
     ) -> LevelAnswer:
         """`n` completions; a cancelled call stops computing at its next token."""
         engine = self._engine(version)
-        return await self._compute(lambda stop: complete(engine, prompt, params, n, stop))
+        return await self._worker.run(lambda stop: complete(engine, prompt, params, n, stop))
 
     async def stream(
         self, version: int, prompt: Prompt, params: SamplingParams
@@ -71,7 +64,7 @@ class LevelServer:
                 loop.call_soon_threadsafe(queue.put_nowait, error)
 
         stop = threading.Event()
-        producing = asyncio.ensure_future(self._compute(produce, stop))
+        producing = asyncio.ensure_future(self._worker.run(produce, stop))
         try:
             async for part in gathered(queue):
                 yield part
@@ -82,7 +75,7 @@ class LevelServer:
     async def score(self, version: int, prompt: Prompt, continuations: Sequence[str]) -> Scores:
         """Mean natural log-probability per token of each continuation."""
         engine = self._engine(version)
-        return await self._compute(lambda stop: judge(engine, prompt, continuations, stop))
+        return await self._worker.run(lambda stop: judge(engine, prompt, continuations, stop))
 
     async def ping(self) -> str:
         """The level's name; answers beside a computation."""
@@ -96,16 +89,6 @@ class LevelServer:
             raise InferenceError(
                 f"{self._level} serves versions {served}, not {version}; deploy the application again"
             ) from None
-
-    async def _compute(
-        self, work: Callable[[threading.Event], T], stop: threading.Event | None = None
-    ) -> T:
-        """Run blocking work in the worker thread; cancelling the caller sets the event it is given."""
-        stop = stop or threading.Event()
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._worker, work, stop)
-        finally:
-            stop.set()
 
 
 class LevelReplica(LevelServer):

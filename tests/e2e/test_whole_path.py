@@ -15,6 +15,17 @@ from tests.e2e.conftest import TINY, Shell
 
 pytestmark = pytest.mark.timeout(900)
 
+SWAPPED = "import os\n\n\ndef area(width, height):\n    return width * width\n\n\nprint(area(2))\n"
+CIRCLE = [
+    {
+        "path": "shop/orders.py",
+        "text": "from shop import stock\n\n\ndef order():\n    stock.take()\n",
+    },
+    {
+        "path": "shop/stock.py",
+        "text": "from shop import orders\n\n\ndef take():\n    orders.order()\n",
+    },
+]
 PROMPT = "import os\n\n\ndef read(path: str) -> str:\n    with open(path) as file:\n        return "
 
 
@@ -66,7 +77,16 @@ def ask(port: int) -> dict:
         "direct": direct.choices[0].text,
         "models": models,
         "infer": infer.json(),
+        "review": post(
+            port, "review", files=[{"path": "a.py", "text": SWAPPED}], min_confidence=0.0
+        ),
+        "architecture": post(port, "architecture", files=CIRCLE),
     }
+
+
+def post(port: int, route: str, **body: object) -> dict:
+    url = f"http://127.0.0.1:{port}/api/v1/nested-learning/{route}"
+    return httpx.post(url, json=body, timeout=120).raise_for_status().json()
 
 
 def look_into_storage(shell: Shell) -> tuple[list, dict[str, int]]:
@@ -135,6 +155,20 @@ def test_all_levels_share_the_decision_of_an_ensemble(trained):
     assert set(contributions) == {"syntax", "semantics", "architecture"}
     assert sum(contributions.values()) == pytest.approx(1)
     assert {"router_ms", "queue_ms", "engine_ms", "verify_ms"} <= set(trained["infer"]["latency"])
+
+
+def test_code_is_reviewed_by_a_nest_that_has_learned_to(trained, shell):
+    found = {each["rule"] for each in trained["review"]["findings"]}
+    assert {"semantics/unused-import", "semantics/wrong-arity"} <= found
+    shown = json.loads(shell.run("registry", "show", "tiny@champion", "--json").stdout)
+    paths = {file["path"] for file in shown["files"]}
+    assert {"levels/semantics/bugs/bugs.json", "repository/placement/placement.json"} <= paths
+
+
+def test_the_architecture_of_code_that_is_sent_is_described(trained):
+    assert [set(each) for each in trained["architecture"]["tangles"]] == [
+        {"shop.orders", "shop.stock"}
+    ]
 
 
 def test_every_row_has_its_object(trained):

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from nested_ray.analyzers.findings import Fix
-from nested_ray.corpus.filters import BOMS, SINGLE_BYTE, declared_encoding, decode
+from nested_ray.corpus.filters import BOMS, SINGLE_BYTE, declared_encoding, decode, unix_lines
 
 
 def rewrite(data: bytes, language: str, fix: Fix) -> bytes | None:
@@ -24,7 +24,7 @@ def rewrite(data: bytes, language: str, fix: Fix) -> bytes | None:
             written = mark + _apply(raw, fix).encode(encoding)
         except (LookupError, ValueError):
             continue
-        if _unified(raw) == text and decode(written, language) == fix.apply(text):
+        if unix_lines(raw) == text and decode(written, language) == fix.apply(text):
             return written
     return None
 
@@ -37,10 +37,6 @@ def _encodings(data: bytes, language: str) -> Iterator[tuple[bytes, str]]:
     for encoding in (declared, "utf-8", SINGLE_BYTE.get(language)):
         if encoding:
             yield b"", encoding
-
-
-def _unified(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _apply(raw: str, fix: Fix) -> str:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 
 import pytest
+
+from nested_ray.api.analysis import ReviewRequest
+from nested_ray.config.serve import AnalysisConfig
+from nested_ray.errors import InferenceError
+from nested_ray.inference.bundle import NestSpec, write_spec
+from nested_ray.review.learned import NestParts, load_parts
+from nested_ray.serve.analysis import AnalysisServer, Analyst
 
 REVIEW = "/api/v1/nested-learning/review"
 ARCHITECTURE = "/api/v1/nested-learning/architecture"
@@ -111,6 +120,53 @@ def test_limits_hold(make_site):
     two = review(site, file("a.py", ""), file("b.py", ""))
     assert (two.status_code, "at most 1 are allowed" in two.text) == (400, True)
     assert review(site, file("a.py", "#" * 300)).status_code == 413
+
+
+class Endless:
+    """A detector that stays with its first file until it is let go."""
+
+    level = "semantics"
+    rules = ()
+
+    def __init__(self):
+        self.begun, self.go_on, self.seen = threading.Event(), threading.Event(), []
+
+    def suspect(self, repository, paths):
+        self.seen += paths
+        self.begun.set()
+        assert self.go_on.wait(60)
+        return iter(())
+
+
+def test_work_that_nobody_waits_for_ends_at_its_next_step():
+    detector = Endless()
+    server = AnalysisServer(Analyst(AnalysisConfig(), lambda: NestParts(detectors=(detector,))))
+    files = [file(f"f{number}.py", "x = 1\n") for number in range(20)]
+    request = ReviewRequest.from_json(
+        json.dumps({"files": files, "levels": ["semantics"]}).encode()
+    )
+    other = ReviewRequest.from_json(json.dumps({"files": files, "learned": False}).encode())
+
+    async def ask_and_leave():
+        asked = asyncio.ensure_future(server.review(request))
+        await asyncio.to_thread(detector.begun.wait, 60)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        detector.go_on.set()
+        # One request computes at a time: an answer means that the first one has ended.
+        await asyncio.wait_for(server.review(other), 60)
+
+    asyncio.run(ask_and_leave())
+    assert detector.seen == ["f0.py"]
+
+
+def test_a_damaged_part_of_the_nest_is_not_the_clients_fault(tmp_path):
+    (tmp_path / "repository" / "placement").mkdir(parents=True)
+    (tmp_path / "repository" / "placement" / "placement.json").write_text("{}")
+    write_spec(tmp_path, NestSpec("t", 64, (), ("python",)))
+    with pytest.raises(InferenceError, match="placement"):
+        load_parts(tmp_path, ("architecture",))
 
 
 def test_a_key_is_needed_where_keys_are_configured(make_site):

@@ -22,7 +22,7 @@ from nested_ray.analyzers.architecture.placement.words import WordSpace
 from nested_ray.errors import ConfigError
 from nested_ray.files import write_file, write_text
 
-FORMAT = 1
+FORMAT = 2
 ARRAYS_FILE, VOCABULARY_FILE = "placement.safetensors", "placement.json"
 
 
