@@ -188,7 +188,8 @@ class Pace:
     """Speed between two looks at the trainer; a look without a new step keeps the speed before."""
 
     def __init__(self, trainer: LevelTrainer) -> None:
-        self._step, self._tokens = trainer.step, trainer.counters.tokens_seen
+        self.first_step = self._step = trainer.step
+        self._tokens = trainer.counters.tokens_seen
         self._looked_at = time.monotonic()
         self.tokens_per_second = self.seconds_per_step = 0.0
 
@@ -221,6 +222,8 @@ def measure(trainer: LevelTrainer, pace: Pace) -> WorkerProgress:
         targets_lost=counters.targets_lost,
         targets_dropped=counters.targets_dropped,
         pid=os.getpid(),
+        first_step=pace.first_step,
+        cpu_seconds=time.process_time(),
     )
 
 

@@ -31,6 +31,10 @@ class WorkerProgress:
     targets_lost: int
     targets_dropped: int
     pid: int
+    first_step: int = 0
+    """Where this process began: 0, or the step of the checkpoint that it goes on from."""
+    cpu_seconds: float = 0.0
+    """Processor time of this process."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,10 @@ class LevelProgress:
     """How often its workers came back after a failure."""
     pids: tuple[int, ...] = ()
     """Processes of its workers, by rank."""
+    first_step: int = 0
+    """Where these processes began: 0, or the step of the checkpoint that they go on from."""
+    cpu_seconds: float = 0.0
+    """Processor time of these processes."""
 
 
 ProgressSnapshot = Mapping[str, LevelProgress]
@@ -135,6 +143,8 @@ class ProgressBoard:
             eta_s=max(0, plan.max_steps - step) * workers[0].seconds_per_step,
             num_restarts=max(0, self._arrivals[plan.level, 0] - 1),
             pids=tuple(worker.pid for worker in workers),
+            first_step=workers[0].first_step,
+            cpu_seconds=sum(worker.cpu_seconds for worker in workers),
         )
 
 
