@@ -9,6 +9,7 @@ import ray
 from nested_ray.distill.exchange import ExchangeReport, RecordHeader
 from nested_ray.distill.mailbox import InMemoryExchange
 from nested_ray.distill.ray_exchange import RayExchange, read_report, start_exchange
+from tests.bench.exchange_memory import OVERHEAD_BYTES, publish_many
 
 NAMESPACE = "test-exchange"
 
@@ -196,3 +197,12 @@ def test_an_exchange_that_is_gone_has_an_empty_report(cluster):
     while world.report() != ExchangeReport():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_the_exchange_holds_no_more_than_its_newest_records_and_spills_nothing(cluster):
+    # 3,000 records of 60 kB are 1.7 times the object store.
+    done = publish_many(3_000, keep=4, record_bytes=60_000)
+    assert done.num_published == 3_000
+    assert done.spilled_bytes == 0
+    assert 0 < done.most_objects <= 3 * 4
+    assert done.most_bytes <= 3 * 4 * (60_000 + OVERHEAD_BYTES)
