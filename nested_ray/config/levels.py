@@ -131,7 +131,10 @@ class TrainingBudget(Settings):
     """Batches whose gradients make one update (gradient accumulation); a slow level gathers more."""
     max_grad_norm: float = Field(default=1.0, gt=0)
     num_workers: int = Field(default=1, gt=0)
-    """DDP workers of this level."""
+    """Workers that learn this level together, each from batches of its own."""
+    sharding: Literal["none", "full"] = "none"
+    """`full` shares weights, gradients and optimiser out among the workers (FSDP), for a level too large for one
+    GPU; `none` keeps them whole on each (DDP), which is faster."""
     activation_checkpointing: bool = False
     """Compute each layer twice instead of keeping what it computed: less memory, about a third more time."""
     compile: bool = False
@@ -156,6 +159,15 @@ class LevelConfig(Settings):
     """Budget of the context this level adds before the window (file for semantics, repository for architecture)."""
     lr: LearningRate = ScheduleFreeLR()
     budget: TrainingBudget = TrainingBudget()
+
+    @model_validator(mode="after")
+    def _prodigy_sees_whole_weights(self) -> LevelConfig:
+        if self.lr.type == "prodigy" and self.budget.sharding == "full":
+            raise ValueError(
+                f"lr of {self.name}: prodigy estimates its rate from whole weights and cannot be used with "
+                "sharding: full; take schedule_free or adaptive"
+            )
+        return self
 
     @model_validator(mode="after")
     def _learned_weights_have_their_own_rate(self) -> LevelConfig:

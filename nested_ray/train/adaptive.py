@@ -17,6 +17,8 @@ import torch
 from schedulefree import AdamWScheduleFree
 from torch import Tensor
 
+from nested_ray.train.parallel import own_part, sum_of_parts
+
 MEMORY_STEPS = 5
 """Updates whose slopes are averaged: one batch's is mostly noise."""
 STEEP = 0.05
@@ -49,7 +51,7 @@ class AdaptiveScheduleFree(AdamWScheduleFree):
     def descent_cosine(self) -> float | None:
         """Cosine between the descent direction and the way from x to z; None where they are one place."""
         pairs = [
-            (p.grad, self.state[p]["z"] - p)
+            (own_part(p.grad), own_part(self.state[p]["z"]) - own_part(p))
             for group in self.param_groups
             for p in group["params"]
             if p.grad is not None and "z" in self.state[p]
@@ -61,7 +63,8 @@ class AdaptiveScheduleFree(AdamWScheduleFree):
             for grad, way in pairs
         )
         assert isinstance(sums, Tensor)
-        dot, grad_square, way_square = sums.tolist()
+        first = self.param_groups[0]["params"][0]
+        dot, grad_square, way_square = sum_of_parts(sums, like=first).tolist()
         scale = math.sqrt(grad_square * way_square)
         return -dot / scale if scale > 0 and math.isfinite(scale) else None
 

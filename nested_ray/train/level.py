@@ -16,8 +16,7 @@ from zlib import crc32
 
 import torch
 from datasets import Dataset
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from nested_ray.checkpoints import TrainingState, save_state
@@ -28,7 +27,7 @@ from nested_ray.distill.mailbox import Undelivered
 from nested_ray.distill.schedule import DistillSchedule
 from nested_ray.distill.targets import decode_targets, encode_targets
 from nested_ray.errors import TargetsMismatch
-from nested_ray.models import WindowModel, save_model
+from nested_ray.models import save_model
 from nested_ray.models.layers import prepare_layers
 from nested_ray.models.precision import autocast
 from nested_ray.train.counters import Counters, RecentLosses
@@ -42,6 +41,14 @@ from nested_ray.train.pairing import (
     belongs_to_rank,
     choose_batch,
     is_turn_to_open,
+)
+from nested_ray.train.parallel import (
+    gathered,
+    parallelise,
+    shared_out,
+    skeleton,
+    unsynchronised,
+    whole_decoder,
 )
 from nested_ray.train.step import BatchResult, StepInput, StepResult, learn_batch, update
 
@@ -59,20 +66,26 @@ class LevelTrainer:
         dtype: torch.dtype = torch.float32,
         rank: int = 0,
         world_size: int = 1,
-        wrap: Callable[[PreTrainedModel], nn.Module] = WindowModel,
+        device: torch.device | None = None,
         undelivered: Callable[[], Undelivered] = Undelivered,
     ) -> None:
-        """`wrap` makes the module that is trained: window model, device, data parallelism;
-        `undelivered` says what the exchange could not deliver so far."""
+        """Workers of one level bring the same weights and are in one process group. `undelivered` says what the exchange could not deliver so far."""
         self.job, self.rank, self.world_size = job, rank, world_size
         self.decoder, self.dataset, self.exchange = decoder, dataset, exchange
         budget = job.level.budget
+        self._skeleton = skeleton(decoder)
         prepare_layers(
             decoder,
             activation_checkpointing=budget.activation_checkpointing,
             compiled=budget.compile,
         )
-        self.model = wrap(decoder)
+        self.model = parallelise(
+            decoder,
+            sharding=budget.sharding,
+            device=device,
+            world_size=world_size,
+            dtype=dtype,
+        )
         self.optimizer = build_optimizer(job.level.lr, self.model)
         self.device = next(self.model.parameters()).device
         self.step = 0
@@ -135,9 +148,12 @@ class LevelTrainer:
 
     def save(self, directory: Path) -> None:
         """Write this rank's share of a checkpoint, with the averaged weights."""
+        keep = self.rank == 0
         with averaged_weights(self.optimizer):
+            optimizer = gathered(self.optimizer.state_dict(), keep=keep)
+            decoder = whole_decoder(self.decoder, self._skeleton, keep=keep)
             state = TrainingState(
-                optimizer=self.optimizer.state_dict() if self.rank == 0 else {},
+                optimizer=optimizer if keep else {},
                 cursor=self._cursor_json(),
                 rng=torch.get_rng_state(),
             )
@@ -145,7 +161,7 @@ class LevelTrainer:
                 directory,
                 state,
                 rank=self.rank,
-                save_model=lambda folder: save_model(self.decoder, folder),
+                save_model=lambda folder: save_model(decoder, folder),
             )
 
     def restore(self, state: TrainingState) -> None:
@@ -153,7 +169,7 @@ class LevelTrainer:
 
         A worker that the run did not have before is given rank 0's state and counts from zero.
         """
-        restore_optimizer(self.optimizer, state.optimizer)
+        restore_optimizer(self.optimizer, shared_out(self.optimizer, state.optimizer))
         torch.set_rng_state(state.rng)
         self.step = int(state.cursor["step"])
         if state.cursor["rank"] == self.rank:
@@ -279,8 +295,3 @@ class LevelTrainer:
 
     def _autocast(self) -> AbstractContextManager[object]:
         return autocast(self._dtype, self.device)
-
-
-def unsynchronised(model: nn.Module) -> AbstractContextManager[object]:
-    """Gradients stay with their worker inside the block, where the model is data-parallel."""
-    return model.no_sync() if isinstance(model, DistributedDataParallel) else nullcontext()

@@ -22,7 +22,7 @@ from nested_ray.config.levels import FineTuned, ScratchModel
 from nested_ray.distill.mailbox import Undelivered
 from nested_ray.distill.ray_exchange import RayExchange
 from nested_ray.errors import ConfigError
-from nested_ray.models import WindowModel, build_model, load_model
+from nested_ray.models import build_model, load_model
 from nested_ray.models.lora import add_lora, load_adapter
 from nested_ray.models.precision import choose_dtype
 from nested_ray.train.board import BoardClient
@@ -158,7 +158,7 @@ def new_trainer(job: LevelJob, exchange: RayExchange | None, decoder: Any) -> Le
         dtype=autocast_dtype(job, decoder),
         rank=context.get_world_rank(),
         world_size=context.get_world_size(),
-        wrap=lambda decoder: ray.train.torch.prepare_model(WindowModel(decoder)),
+        device=ray.train.torch.get_device(),
         undelivered=exchange.undelivered if exchange else Undelivered,
     )
 

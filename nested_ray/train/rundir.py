@@ -23,7 +23,7 @@ CHANGEABLE: Any = {
     "evaluation": True,
     "review": True,
     "levels": {
-        "__all__": {"budget": {"num_workers", "use_gpu", "checkpoint_every_steps", "max_steps"}}
+        "__all__": {"budget": {"num_workers", "sharding", "use_gpu", "checkpoint_every_steps", "max_steps"}}
     },
 }
 """Settings that may differ when a run goes on: what it has learned so far stays right."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nested_ray.distill.losses import Teacher, training_losses
+from nested_ray.train.parallel import clip_gradients
 
 # B batch, L input positions, W window tokens, N valid window tokens, V vocabulary
 
@@ -97,7 +98,7 @@ def update(model: nn.Module, optimizer: torch.optim.Optimizer, max_grad_norm: fl
 
     The optimiser must be in train mode.
     """
-    grad_norm = nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
+    grad_norm = clip_gradients(model, max_grad_norm)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return grad_norm.item()
+    return grad_norm
