@@ -1,0 +1,148 @@
+"""Trainers that are watched: what they trained on, and what their exchange cost them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nested_ray.datasets.loader import batch_digest
+from nested_ray.distill.losses import Teacher
+from nested_ray.train.job import LevelJob
+from nested_ray.train.level import LevelTrainer
+from nested_ray.train.pairing import Choice, Record
+from nested_ray.train.step import BatchResult, StepInput, StepResult
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Which batches a level trained on, in order."""
+
+    ids: tuple[str, ...]
+    paired: tuple[bool, ...]
+
+
+@dataclass
+class Clock:
+    """Processor seconds of one level."""
+
+    exchange: float = 0.0
+    """Reading, decoding, encoding and publishing."""
+    taught: list[float] = field(default_factory=list)
+    """The rest of each batch that a teacher spoke about."""
+    untaught: list[float] = field(default_factory=list)
+
+    @property
+    def batch_seconds(self) -> float:
+        """Median of a batch without the exchange."""
+        return float(np.median(self.untaught or self.taught or [0.0]))
+
+    @property
+    def exchange_share(self) -> float:
+        """Of the exchange's work, distillation included, in the time of the rest.
+
+        Distillation is what batches with a teacher take longer than those without.
+        """
+        num_batches = len(self.taught) + len(self.untaught)
+        if not self.batch_seconds:
+            return 0.0
+        distilling = 0.0
+        if self.taught and self.untaught:
+            distilling = (float(np.median(self.taught)) - self.batch_seconds) * len(self.taught)
+        return max(0.0, self.exchange + distilling) / (self.batch_seconds * num_batches)
+
+
+class MeasuredTrainer(LevelTrainer):
+    """A level's trainer that notes its batches and times its exchange; may repeat another run's batches."""
+
+    def __init__(
+        self,
+        job: LevelJob,
+        *,
+        repeat: Batches | None = None,
+        deaf_to: str | None = None,
+        **parts: Any,
+    ) -> None:
+        """`repeat` are the batches to train on instead of choosing, private ones afterwards;
+        `deaf_to` is a peer whose batches are taken like all others while its targets are not heard."""
+        super().__init__(job, **parts)
+        self.clock = Clock()
+        self.chosen: list[Choice] = []
+        self._repeat, self._deaf_to = repeat, deaf_to
+        self._outside = 0.0
+        """Processor seconds of the exchange within the batch under way."""
+        self._has_teacher = False
+
+    @property
+    def batches(self) -> Batches:
+        return Batches(
+            tuple(choice.batch_id for choice in self.chosen),
+            tuple(choice.paired for choice in self.chosen),
+        )
+
+    def _learn(self, batch_number: int, share: float) -> BatchResult:
+        started, self._outside = time.process_time(), 0.0
+        result = super()._learn(batch_number, share)
+        rest = time.process_time() - started - self._outside
+        self.clock.exchange += self._outside
+        (self.clock.taught if self._has_teacher else self.clock.untaught).append(rest)
+        return result
+
+    def _choose(self, batch_number: int) -> Choice:
+        if self._repeat is None:
+            choice = super()._choose(batch_number)
+        elif batch_number < len(self._repeat.ids):
+            choice = Choice(self._repeat.ids[batch_number], self._repeat.paired[batch_number])
+        else:
+            choice = Choice(f"private:{self.job.level.name}/more/{batch_number}", paired=False)
+        self.chosen.append(choice)
+        return choice
+
+    def _read_exchange(self) -> None:
+        self._timed(super()._read_exchange)
+
+    def _teachers(
+        self, records: tuple[Record, ...], digest: str, batch: StepInput
+    ) -> list[Teacher]:
+        heard = tuple(record for record in records if record.header.level != self._deaf_to)
+        teachers = self._timed(super()._teachers, heard, digest, batch)
+        self._has_teacher = bool(teachers)
+        return teachers
+
+    def _publish(self, batch_id: str, digest: str, batch: StepInput, logits_NV: Tensor) -> None:
+        self._timed(super()._publish, batch_id, digest, batch, logits_NV)
+
+    def _timed(self, work: Callable[..., Any], *args: Any) -> Any:
+        started = time.process_time()
+        try:
+            return work(*args)
+        finally:
+            self._outside += time.process_time() - started
+
+
+class FrozenTrainer(MeasuredTrainer):
+    """A peer that tells what it thinks and never learns: a model that is good already, or a broken one."""
+
+    def make_step(self) -> StepResult:
+        result = StepResult.of([self._tell(self.step)], grad_norm=0.0)
+        self.step += 1
+        return result
+
+    @torch.no_grad()
+    def _tell(self, batch_number: int) -> BatchResult:
+        self._read_exchange()
+        choice = self._choose(batch_number)
+        if not choice.paired:  # nobody would hear of it
+            return BatchResult(ce=0.0, kd=None, accuracy=0.0, num_tokens=0)
+        loaded = self._load(choice)
+        batch = self._prepare(loaded)
+        logits_NV = self.model(batch.input_ids_BL, batch.target_index_BW, batch.valid_BW)
+        self._publish(choice.batch_id, batch_digest(loaded), batch, logits_NV)
+        ce = functional.cross_entropy(logits_NV, batch.gold_ids_N).item()
+        return BatchResult(ce=ce, kd=None, accuracy=0.0, num_tokens=len(batch.gold_ids_N))

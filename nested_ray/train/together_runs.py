@@ -1,0 +1,292 @@
+"""The runs behind a comparison of together and alone, kept in a file as they are done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from nested_ray.config.base import set_dotted
+from nested_ray.config.levels import ScratchModel
+from nested_ray.config.train import TrainConfig
+from nested_ray.datasets.store import MANIFEST, LevelDatasets
+from nested_ray.datasets.tokenizer import NestTokenizer
+from nested_ray.distill.mailbox import InMemoryExchange
+from nested_ray.errors import TrainingError
+from nested_ray.models import build_model, load_model
+from nested_ray.models.lora import add_lora
+from nested_ray.models.precision import choose_dtype
+from nested_ray.train.job import LevelJob, level_jobs
+from nested_ray.train.measured import Batches, FrozenTrainer, MeasuredTrainer
+from nested_ray.train.prepare import TOKENIZER_FILE
+from nested_ray.train.together import Curve, HeldOut, train_alone, train_together
+from nested_ray.train.together_table import Pair
+
+CPU = torch.device("cpu")
+
+OnRun = Callable[[str, int, int], None]
+"""Called with what is trained, steps done and steps in all."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a finished run trained its levels from."""
+
+    config: TrainConfig
+    datasets: LevelDatasets
+    tokenizer: NestTokenizer
+    run_dir: Path
+
+    @classmethod
+    def of_run(
+        cls,
+        run_dir: Path,
+        overrides: Sequence[str] = (),
+        levels: Sequence[str] | None = None,
+    ) -> Setting:
+        """A run folder's config, changed by `key=value`, its tokenizer and its datasets; all levels or some."""
+        try:
+            values = json.loads((run_dir / "config.json").read_text(encoding="utf-8"))
+            (manifest,) = (run_dir / "datasets").glob(f"*/{MANIFEST}")
+        except (OSError, ValueError) as exc:
+            raise TrainingError(
+                f"{run_dir} is not a run folder with finished datasets; "
+                "give one such as .nested-ray/runs/quickstart-1, made by nested-ray train"
+            ) from exc
+        for override in overrides:
+            set_dotted(values, override)
+        if levels:
+            values["levels"] = [each for each in values["levels"] if each["name"] in levels]
+        return cls(
+            TrainConfig.model_validate(values),
+            LevelDatasets.open(manifest.parent),
+            NestTokenizer.load(run_dir / "tokenizer" / TOKENIZER_FILE),
+            run_dir,
+        )
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        return tuple(level.name for level in self.config.levels)
+
+    def jobs(self, seed: int) -> dict[str, LevelJob]:
+        """Every level's job of the run with that seed."""
+        jobs = level_jobs(
+            self.config.model_copy(update={"seed": seed}),
+            dataset_dirs={name: "" for name in self.levels},
+            tokenizer_hash=self.tokenizer.hash,
+            vocab_size=self.tokenizer.vocab_size,
+            pad_id=self.tokenizer.pad,
+            always_ids=self.tokenizer.decision_ids,
+            start_models={
+                name: str(folder)
+                for name in self.levels
+                if (folder := self.run_dir / f"start-{name}").is_dir()
+            },
+            placement_timeout_s=0,
+            exchange_actor=None,
+            board_actor=None,
+            namespace=None,
+        )
+        return {job.level.name: job for job in jobs}
+
+
+def start_decoder(job: LevelJob, *, random: bool = False) -> Any:
+    """The decoder before its first step, on the CPU."""
+    source = job.level.model
+    if isinstance(source, ScratchModel) or random:
+        preset = source if isinstance(source, ScratchModel) else ScratchModel()
+        return build_model(
+            preset,
+            vocab_size=job.vocab_size,
+            max_positions=job.max_positions,
+            seed=job.model_seed,
+        )
+    if job.start_model is None:
+        raise TrainingError(f"level {job.level.name} was given no model to start from")
+    decoder = load_model(job.start_model)
+    if source.lora is not None:
+        add_lora(decoder, source.lora, seed=job.model_seed)
+    return decoder
+
+
+Variant = Literal["together", "window", "bad", "muted"]
+"""All levels as configured; the last level sees what the first one sees; one peer has random weights and never
+learns, and is heard or not."""
+
+
+class Runs:
+    """Makes each run once; with a file, also across processes."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        *,
+        out: Path | None,
+        heldout_rows: int,
+        num_points: int,
+        bad_peer: str | None = None,
+        frozen: str | None = None,
+        on_run: OnRun = lambda name, done, total: None,
+    ) -> None:
+        self.setting, self._out, self._on_run = setting, out, on_run
+        self._num_points = num_points
+        self.bad_peer, self._frozen = bad_peer, frozen
+        self._heldout = {
+            name: HeldOut(
+                setting.datasets.level(name, "validation"), heldout_rows, setting.tokenizer.pad
+            )
+            for name in setting.levels
+        }
+        self._dtypes = {
+            name: choose_dtype(
+                job.level.budget.precision, CPU, start_decoder(job).config.hidden_size
+            )
+            for name, job in setting.jobs(0).items()
+        }
+        self._done = self._read()
+
+    @property
+    def heldout_tokens(self) -> int:
+        return next(iter(self._heldout.values())).num_tokens
+
+    @property
+    def precisions(self) -> dict[str, str]:
+        """By level, the format of matrix products."""
+        return {name: str(dtype).removeprefix("torch.") for name, dtype in self._dtypes.items()}
+
+    def pairs(self, seed: int) -> dict[str, Pair]:
+        """Every learning level together and alone."""
+        together = self.together(seed, "together")
+        return {
+            name: Pair(seed, curve, self.alone(seed, curve)) for name, curve in together.items()
+        }
+
+    def window_pairs(self, seed: int) -> dict[str, Pair]:
+        """The other levels beside a last one that sees only the window, and beside the real one."""
+        return self._pairs(seed, "window", "together", but=self.setting.levels[-1])
+
+    def bad_pairs(self, seed: int) -> dict[str, Pair]:
+        """The other levels beside a random peer that is heard, and one that is not: same batches."""
+        return self._pairs(seed, "bad", "muted", but=self.bad_peer)
+
+    def _pairs(
+        self, seed: int, changed: Variant, plain: Variant, *, but: str | None
+    ) -> dict[str, Pair]:
+        first, second = self.together(seed, changed), self.together(seed, plain)
+        return {name: Pair(seed, first[name], second[name]) for name in first if name != but}
+
+    def together(self, seed: int, variant: Variant) -> dict[str, Curve]:
+        """All levels of one seed side by side."""
+
+        def make() -> dict[str, Curve]:
+            exchange = InMemoryExchange(keep=self.setting.config.distill.keep_records)
+            trainers = [
+                self._trainer(job, variant, exchange=exchange)
+                for job in self.setting.jobs(seed).values()
+            ]
+            return train_together(
+                trainers,
+                self._heldout_of(variant),
+                num_points=self._num_points,
+                on_step=lambda done, total: self._on_run(f"{variant}, seed {seed}", done, total),
+            )
+
+        return self._once(f"{variant}/{self.bad_peer or ''}/{seed}", make)
+
+    def alone(self, seed: int, together: Curve) -> Curve:
+        """The twin of a level: its batches, and as many steps more as its exchange took time for."""
+        name = together.level
+
+        def make() -> dict[str, Curve]:
+            job = self.setting.jobs(seed)[name]
+            trainer = self._trainer(job, "together", repeat=together.batches)
+            more_steps = round(together.exchange_share * job.level.budget.max_steps)
+            curve = train_alone(
+                trainer,
+                self._heldout[name],
+                more_steps=more_steps,
+                num_points=self._num_points,
+                on_step=lambda done, total: self._on_run(f"{name} alone, seed {seed}", done, total),
+            )
+            return {name: curve}
+
+        return self._once(f"alone/{name}/{seed}", make)[name]
+
+    def _trainer(
+        self,
+        job: LevelJob,
+        variant: Variant,
+        *,
+        exchange: InMemoryExchange | None = None,
+        repeat: Batches | None = None,
+    ) -> MeasuredTrainer:
+        name = job.level.name
+        bad = variant in ("bad", "muted") and name == self.bad_peer
+        kind = FrozenTrainer if bad or name == self._frozen else MeasuredTrainer
+        return kind(
+            job,
+            decoder=start_decoder(job, random=bad),
+            dataset=self.setting.datasets.level(self._rows_of(name, variant), "train"),
+            exchange=exchange,
+            dtype=self._dtypes[name],
+            repeat=repeat,
+            deaf_to=self.bad_peer if variant == "muted" else None,
+        )
+
+    def _rows_of(self, name: str, variant: Variant) -> str:
+        levels = self.setting.levels
+        return levels[0] if variant == "window" and name == levels[-1] else name
+
+    def _heldout_of(self, variant: Variant) -> dict[str, HeldOut]:
+        return {name: self._heldout[self._rows_of(name, variant)] for name in self._heldout}
+
+    def _digest(self) -> str:
+        """Of what decides a run's numbers beside its name."""
+        facts = [
+            self.setting.config.model_dump_json(exclude={"seed"}),
+            self.setting.datasets.root.name,
+            self.precisions,
+            self.heldout_tokens,
+            self._num_points,
+            self._frozen,
+        ]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+    def _read(self) -> dict[str, dict[str, Curve]]:
+        if self._out is None or not self._out.exists():
+            return {}
+        digest, done = self._digest(), {}
+        for line in self._out.read_text(encoding="utf-8").splitlines():
+            try:
+                row = json.loads(line)
+            except ValueError:  # the process ended while it wrote
+                continue
+            if row["settings"] == digest:
+                done[row["run"]] = {name: curve_of(row["curves"][name]) for name in row["curves"]}
+        return done
+
+    def _once(self, name: str, make: Callable[[], dict[str, Curve]]) -> dict[str, Curve]:
+        if name in self._done:
+            return self._done[name]
+        curves = self._done[name] = make()
+        if self._out is not None:
+            row = {
+                "settings": self._digest(),
+                "run": name,
+                "curves": {level: asdict(curve) for level, curve in curves.items()},
+            }
+            with self._out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        return curves
+
+
+def curve_of(values: dict[str, Any]) -> Curve:
+    """A curve from its JSON."""
+    lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+    batches = {key: tuple(value) for key, value in values["batches"].items()}
+    return Curve(**{**values, **lists, "batches": Batches(**batches)})
