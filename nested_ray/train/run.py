@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from nested_ray.config.train import TrainConfig
 from nested_ray.corpus.documents import Split
 from nested_ray.datasets.lines import LineTask, sample_lines
 from nested_ray.evals.evaluate import evaluate
+from nested_ray.evals.forgetting import Forgetting, render_forgetting
 from nested_ray.evals.heldout import Heldout
 from nested_ray.evals.report import EvalReport, render
 from nested_ray.files import write_json
@@ -21,7 +23,9 @@ from nested_ray.registry.records import NestVersion
 from nested_ray.train.assemble import assemble_nest, nest_draft
 from nested_ray.train.fit import FitReport, fit_levels
 from nested_ray.train.fit_report import fit_from_dict, fit_table, fit_to_dict, level_metrics
+from nested_ray.train.forgetting import heldout_of_both, heldout_parts, note_forgetting
 from nested_ray.train.journal import Journal
+from nested_ray.train.parent import continued, fix_parent
 from nested_ray.train.prepare import OUTLINES, Prepared, prepare
 from nested_ray.train.progress import ProgressSnapshot
 from nested_ray.train.reporter import Reporter
@@ -71,9 +75,14 @@ def run(
         reporter.note(f"run {run_dir.run_id}{' goes on' if run_dir.resumed else ''}")
         if run_dir.note:
             reporter.note(run_dir.note)
-        prepared = prepare(config, run_dir, reporter, registry)
+        parent = fix_parent(config, run_dir.path, registry)
+        if parent is not None:
+            config = continued(config, parent)
+            reporter.note(f"going on from {parent.label}")
+        prepared = prepare(config, run_dir, reporter, registry, parent)
         fit = train_levels(config, prepared, run_dir, reporter, solo=solo)
-        nest_dir, report = build_nest(config, prepared, fit, run_dir, reporter)
+        parent_dir = registry.fetch(parent) if parent else None
+        nest_dir, report = build_nest(config, prepared, fit, run_dir, reporter, parent_dir)
         version = publish(config, prepared, fit, nest_dir, registry, run_dir, reporter)
         run_dir.finish(version.version)
         return RunResult(version, report, fit, heldout_lines(config, prepared))
@@ -94,18 +103,7 @@ def train_levels(
             journal.note(snapshot)
             reporter.levels(snapshot)
 
-        fit = fit_levels(
-            config,
-            datasets={name: prepared.datasets.root / "levels" / name / "train" for name in names},
-            tokenizer_hash=prepared.tokenizer.hash,
-            vocab_size=prepared.tokenizer.vocab_size,
-            pad_id=prepared.tokenizer.pad,
-            always_ids=prepared.tokenizer.decision_ids,
-            start_models=prepared.start_models,
-            run_dir=run_dir.path,
-            solo=solo,
-            on_progress=watch,
-        )
+        fit = fit_prepared(config, prepared, run_dir.path, solo=solo, on_progress=watch)
     write_json(kept, fit_to_dict(fit))
     page = write_report(run_dir.path, config, fit)
     reporter.show(fit_table(fit))
@@ -113,10 +111,43 @@ def train_levels(
     return fit
 
 
+def fit_prepared(
+    config: TrainConfig,
+    prepared: Prepared,
+    folder: Path,
+    *,
+    solo: bool,
+    on_progress: Callable[[ProgressSnapshot], None],
+) -> FitReport:
+    """The levels of the config, trained below the folder on what was prepared for all of them."""
+    names = [level.name for level in config.levels]
+    return fit_levels(
+        config,
+        datasets={name: prepared.datasets.root / "levels" / name / "train" for name in names},
+        tokenizer_hash=prepared.tokenizer.hash,
+        vocab_size=prepared.tokenizer.vocab_size,
+        pad_id=prepared.tokenizer.pad,
+        always_ids=prepared.tokenizer.decision_ids,
+        start_models=prepared.start_models,
+        replay=prepared.replay,
+        run_dir=folder,
+        solo=solo,
+        on_progress=on_progress,
+    )
+
+
 def build_nest(
-    config: TrainConfig, prepared: Prepared, fit: FitReport, run_dir: RunDir, reporter: Reporter
+    config: TrainConfig,
+    prepared: Prepared,
+    fit: FitReport,
+    run_dir: RunDir,
+    reporter: Reporter,
+    parent_dir: Path | None = None,
 ) -> tuple[Path, EvalReport]:
-    """The nest directory with its mixing weights, thresholds, classifiers and report."""
+    """The nest directory with its mixing weights, thresholds, classifiers and report.
+
+    With the directory of the nest it goes on from, the report says what it has forgotten.
+    """
 
     def make(aside: Path) -> None:
         models = {name: level.model_dir for name, level in fit.levels.items()}
@@ -129,6 +160,9 @@ def build_nest(
                 config.evaluation,
                 advance,
             )
+        if parent_dir is not None:
+            with reporter.stage("measuring what was forgotten") as advance:
+                note_forgetting(config, prepared, parent_dir, aside, advance)
         if config.review.enabled:
             with reporter.stage("learning to review") as advance:
                 learn_reviews(config, prepared.corpus, aside, run_dir.path / OUTLINES, advance)
@@ -136,6 +170,9 @@ def build_nest(
     nest_dir = run_dir.stage("nest", make)
     report = EvalReport.from_dict(json.loads((nest_dir / REPORT_FILE).read_text(encoding="utf-8")))
     reporter.show(render(report))
+    if report.continual:
+        forgetting = Forgetting.from_dict(report.continual["forgetting"])
+        reporter.show(render_forgetting(forgetting))
     return nest_dir, report
 
 
@@ -163,7 +200,16 @@ def publish(
 
 
 def heldout(config: TrainConfig, prepared: Prepared, split: Split) -> Heldout:
-    """One held-out split as the evaluation wants it: rows per level, documents, lines."""
+    """One held-out split as the evaluation wants it: rows per level, documents, lines.
+
+    In a run that goes on from another: old and new validation code, new test code where there is some.
+    """
+    if prepared.joined is not None:
+        if split == "validation":
+            return heldout_of_both(config, prepared, prepared.joined)
+        parts = heldout_parts(config, prepared, prepared.joined, split)
+        if parts:
+            return parts.get("new") or parts["old"]
     return Heldout.open(
         prepared.datasets,
         split,
