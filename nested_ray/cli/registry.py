@@ -68,11 +68,11 @@ def show(
     with _connect() as registry:
         versions = (registry.resolve(nest, ref),) if ref else registry.list_versions(nest)
     if json:
-        _print_json(asdict(versions[0]) if ref else [asdict(version) for version in versions])
+        _print_json(_facts(versions[0]) if ref else [_facts(version) for version in versions])
     elif ref:
         _print_version(versions[0])
     else:
-        columns = ("version", "aliases", "published", "run", "levels", "size")
+        columns = ("version", "aliases", "published", "run", "parent", "levels", "size")
         _print_table(f"Nest {nest}", columns, [_summary(version) for version in versions])
 
 
@@ -171,6 +171,10 @@ def _split(name: str) -> tuple[str, str]:
     return nest, ref
 
 
+def _facts(version: NestVersion) -> dict[str, Any]:
+    return asdict(version) | {"parent": version.parent}
+
+
 def _summary(version: NestVersion) -> tuple[object, ...]:
     size = sum({file.sha256: file.size_bytes for file in version.files}.values())
     return (
@@ -178,6 +182,7 @@ def _summary(version: NestVersion) -> tuple[object, ...]:
         ", ".join(version.aliases) or "-",
         _time(version.created_at),
         version.run_id,
+        version.parent or "-",
         ", ".join(level.name for level in version.levels),
         _size(size),
     )
@@ -187,6 +192,8 @@ def _print_version(version: NestVersion) -> None:
     aliases = f" ({', '.join(version.aliases)})" if version.aliases else ""
     typer.echo(f"{version.label}{aliases}, published {_time(version.created_at)}")
     typer.echo(f"run {version.run_id}, corpus {version.corpus_digest}")
+    if version.parent is not None:
+        typer.echo(f"goes on from {version.parent}")
     columns = ("level", "kind", "weight", "parameters", "metrics")
     lines = [
         (each.name, each.kind, each.weight, f"{each.num_parameters:,}", _metrics(each.metrics))

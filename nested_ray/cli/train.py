@@ -23,7 +23,18 @@ ConfigArgument = Annotated[Path, typer.Argument(help="One YAML file is one compl
 CorpusOption = Annotated[
     str | None,
     typer.Option(
-        help="Learn this instead of the config's sources: PATH, git:PATH@REVISION or package:NAME."
+        help="Learn this instead of the config's sources: PATH, git:PATH@REVISION, git:PATH@OLD..NEW (files "
+        "changed between two commits), package:NAME or completions:FILE (accepted completions, JSONL)."
+    ),
+]
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="NEST[@REF]",
+        help="Go on from a registered version (a number or an alias) instead of random weights: the config's corpus "
+        "is learned on top, old code is replayed, forgetting is measured. `champion` alone means that alias of the "
+        "config's own nest.",
     ),
 ]
 SetOption = Annotated[
@@ -37,6 +48,7 @@ FreshOption = Annotated[
 
 def train(
     config: ConfigArgument,
+    parent: FromOption = None,
     corpus: CorpusOption = None,
     overrides: SetOption = None,
     solo: Annotated[bool, typer.Option(help="Train without exchange, for comparison.")] = False,
@@ -46,12 +58,14 @@ def train(
     """Train the levels side by side and register what they learned as one nest version.
 
     A run that was killed goes on where it stood when the same command is given again.
+
+    With --from a registered nest learns a new corpus: nested-ray train --from champion CONFIG --corpus git:.@v1..v2
     """
     from nested_ray.cli.progress import ConsoleReporter
     from nested_ray.observability.logs import setup
 
     setup()
-    settings = load_config(config, corpus, overrides or [])
+    settings = load_config(config, corpus, overrides or [], parent)
     storage = StorageConfig.from_env()
     reporter = ConsoleReporter(Console(stderr=True))
     with ExitStack() as stack:
@@ -81,12 +95,16 @@ def open_cluster(
     return session, registry
 
 
-def load_config(path: Path, corpus: str | None, overrides: list[str]) -> TrainConfig:
-    """The file's settings, with `--corpus` and then `--set` applied.
+def load_config(
+    path: Path, corpus: str | None, overrides: list[str], parent: str | None = None
+) -> TrainConfig:
+    """The file's settings, with `--from`, `--corpus` and then `--set` applied.
 
     `--corpus` replaces the sources and what the file includes and excludes of them; sizes, languages and
     splits stay.
     """
+    if parent is not None:
+        overrides = [f"continual.parent={json.dumps(parent)}", *overrides]
     if corpus is not None:
         from nested_ray.corpus.sources import parse_source
 

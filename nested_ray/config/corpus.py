@@ -25,6 +25,8 @@ class GitSource(Settings):
     """A local repository."""
     revision: str = "HEAD"
     """Branch, tag or commit."""
+    since: str | None = None
+    """Only files whose content is not in this older revision, as they are at `revision`."""
 
 
 class PackageSource(Settings):
@@ -35,7 +37,22 @@ class PackageSource(Settings):
     """Import name (`requests`), or `stdlib` for the running Python's standard library."""
 
 
-Source = Annotated[FolderSource | GitSource | PackageSource, Field(discriminator="type")]
+class CompletionsSource(Settings):
+    """Accepted completions, one JSON object a line: `prefix`, `completion`, `suffix`, `language`.
+
+    `path` says where it was accepted; lines with `accepted: false` are left out.
+    """
+
+    type: Literal["completions"] = "completions"
+    path: str
+    """The JSONL file; relative to the directory the command runs in."""
+    context_chars: int = Field(default=4_000, gt=0)
+    """Characters, in whole lines, kept on each side of a completion: most of a file was not written by accepting it."""
+
+
+Source = Annotated[
+    FolderSource | GitSource | PackageSource | CompletionsSource, Field(discriminator="type")
+]
 
 
 class FilterConfig(Settings):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, Tag, model_validator
 
 from nested_ray.config.base import Settings, by_type
+from nested_ray.config.continual import ContinualConfig
 from nested_ray.config.corpus import CorpusConfig
 from nested_ray.config.levels import LevelConfig
 from nested_ray.config.review_training import ReviewTrainingConfig
@@ -27,7 +28,7 @@ class PretrainedTokenizer(Settings):
 
     type: Literal["pretrained"]
     source: str = Field(min_length=1)
-    """A folder with `tokenizer.json`, a `.gguf` file, or a hub id."""
+    """A folder with `tokenizer.json`, a `.gguf` file, `package:NAME` (the package's model file), or a hub id."""
     revision: str | None = None
     """Branch, tag or commit of a hub id."""
     allow_download: bool = False
@@ -98,6 +99,14 @@ class DistillConfig(Settings):
     """Records whose teacher has moved on by more steps are not used."""
 
 
+class CheckpointsConfig(Settings):
+    """What becomes of checkpoints besides being written into the run folder."""
+
+    upload: bool = False
+    """Copy them to S3 while training goes on, so that the run outlives its machine: the same command goes on elsewhere.
+    With the embedded S3 of a single machine the copies lie on the same disk and are worth nothing."""
+
+
 class EvaluationConfig(Settings):
     """How much held-out code the closing table is measured on."""
 
@@ -122,8 +131,10 @@ class TrainConfig(Settings):
     levels: tuple[LevelConfig, ...] = Field(min_length=1)
     """From the smallest to the largest."""
     distill: DistillConfig = DistillConfig()
+    checkpoints: CheckpointsConfig = CheckpointsConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     review: ReviewTrainingConfig = ReviewTrainingConfig()
+    continual: ContinualConfig = ContinualConfig()
     max_failures: int = Field(default=3, ge=0)
     """Restarts of one level's workers before that level is given up."""
 
@@ -132,6 +143,18 @@ class TrainConfig(Settings):
         names = [level.name for level in self.levels]
         if len(set(names)) < len(names):
             raise ValueError(f"level names must differ, found {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _levels_with_an_update_frequency_exist(self) -> TrainConfig:
+        names = [level.name for level in self.levels]
+        for name, every in self.continual.update_every.items():
+            if name not in names:
+                raise ValueError(
+                    f"continual.update_every names {name!r}; the levels are {', '.join(names)}"
+                )
+            if every < 1:
+                raise ValueError(f"continual.update_every.{name} must be at least 1, found {every}")
         return self
 
     @model_validator(mode="after")

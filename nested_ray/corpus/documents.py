@@ -47,6 +47,7 @@ REASONS = {
     "size": "larger than filters.max_file_bytes",
     "empty": "nothing in it",
     "duplicate": "same content as another file",
+    "known": "in the corpus of the nest that is continued",
     "generated": "generated or minified",
     "secret": "a credential was found in it",
     "excluded": "left out by filters.include or filters.exclude",

@@ -1,4 +1,4 @@
-"""Sources: a folder, a git revision or an installed package → files, listed first and read on demand."""
+"""Sources: a folder, a git revision, an installed package, accepted completions → files, read on demand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from nested_ray.config.corpus import FolderSource, GitSource, PackageSource, Source
+from nested_ray.config.corpus import (
+    CompletionsSource,
+    FolderSource,
+    GitSource,
+    PackageSource,
+    Source,
+)
+from nested_ray.corpus.completions import completion_texts
 from nested_ray.corpus.git import GitTree
 from nested_ray.errors import SourceNotFound
 
@@ -41,7 +48,7 @@ class OpenSource:
     """A source that was found to exist."""
 
     name: str
-    """`package:stdlib`, `git:/repo@1a2b3c4d5e6f`, `folder:/code`."""
+    """`package:stdlib`, `git:/repo@1a2b3c4d5e6f`, `git:/repo@000011112222..1a2b3c4d5e6f`, `folder:/code`."""
     listing: Callable[[], AbstractContextManager[Sequence[SourceFile]]]
     """Every regular file in order of path, readable until the `with` block ends.
 
@@ -57,26 +64,37 @@ def open_source(source: Source) -> OpenSource:
         return open_git(source)
     if isinstance(source, PackageSource):
         return open_package(source)
+    if isinstance(source, CompletionsSource):
+        return open_completions(source)
     return open_folder(source)
 
 
 def parse_source(text: str) -> Source:
-    """`PATH`, `folder:PATH`, `git:PATH@REVISION` or `package:NAME`, as typed on a command line.
+    """What is typed on a command line as a source.
 
-    A bare path to a git repository means the files tracked at its HEAD; `folder:` reads every file.
+    `PATH`, `folder:PATH`, `git:PATH@REVISION`, `git:PATH@OLD..NEW`, `package:NAME` or
+    `completions:FILE`. A bare path to a git repository means the files tracked at its HEAD;
+    `folder:` reads every file. `OLD..` means up to HEAD.
     """
     kind, separator, rest = text.partition(":")
     if separator and kind == "package":
         return PackageSource(name=rest)
     if separator and kind == "folder":
         return FolderSource(path=rest)
+    if separator and kind == "completions":
+        return CompletionsSource(path=rest)
     if not separator or kind != "git":
         is_repository = os.path.exists(os.path.join(os.path.expanduser(text), ".git"))
         return GitSource(path=text) if is_repository else FolderSource(path=text)
     path, at, revision = rest.rpartition("@")
     if not at or Path(rest).expanduser().is_dir():  # an @ may belong to the folder's name
         return GitSource(path=rest)
-    return GitSource(path=path, revision=revision)
+    since, dots, newest = revision.partition("..")
+    if not dots:
+        return GitSource(path=path, revision=revision)
+    if not since or newest.startswith("."):
+        raise SourceNotFound(f"{text}: write a range of commits as git:PATH@OLD..NEW")
+    return GitSource(path=path, revision=newest or "HEAD", since=since)
 
 
 def open_folder(source: FolderSource) -> OpenSource:
@@ -99,19 +117,31 @@ def open_folder(source: FolderSource) -> OpenSource:
 
 
 def open_git(source: GitSource) -> OpenSource:
-    """The tracked files at one revision, read from the object store."""
+    """The tracked files at one revision, all or those that are new since another, read from the object store."""
     tree = GitTree.open(source.path, source.revision)
+    older = GitTree.open(source.path, source.since) if source.since is not None else None
+    commits = f"{older.commit[:12]}..{tree.commit[:12]}" if older else tree.commit[:12]
 
     @contextmanager
     def listing() -> Iterator[Sequence[SourceFile]]:
+        known = {entry.oid for entry in older.entries()} if older else set[str]()
         with tree.reader() as read_blob:
             yield [
                 SourceFile(entry.path, entry.size_bytes, partial(read_blob, entry.oid))
                 for entry in tree.entries()
-                if not SKIPPED_FOLDERS.intersection(entry.path.split("/")[:-1])
+                if entry.oid not in known
+                and not SKIPPED_FOLDERS.intersection(entry.path.split("/")[:-1])
             ]
 
-    return OpenSource(f"git:{_printable(str(tree.folder))}@{tree.commit[:12]}", listing)
+    return OpenSource(f"git:{_printable(str(tree.folder))}@{commits}", listing)
+
+
+def open_completions(source: CompletionsSource) -> OpenSource:
+    """One file per accepted completion: what stands around it and what was accepted."""
+    path = Path(source.path).expanduser().absolute()
+    texts = completion_texts(path, source.context_chars)
+    files = [SourceFile(name, len(data), partial(bytes, data)) for name, data in texts]
+    return OpenSource(f"completions:{_printable(str(path))}", lambda: nullcontext(files))
 
 
 def open_package(source: PackageSource) -> OpenSource:

@@ -8,6 +8,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -39,6 +40,16 @@ Progress = Callable[[int, int, str], None]
 """Called with windows done, windows in all and the split."""
 
 
+@dataclass(frozen=True)
+class OldPart:
+    """The documents of a corpus that an earlier nest has learned already."""
+
+    num_new: int
+    """Documents of the corpus after the first `num_new` are old."""
+    max_windows: int
+    """Windows of them in the training split; a deterministic sample where there are more."""
+
+
 def build_level_datasets(
     corpus: Corpus,
     tokenizer: NestTokenizer,
@@ -46,12 +57,14 @@ def build_level_datasets(
     config: TrainConfig,
     out_dir: str | Path,
     progress: Progress | None = None,
+    old: OldPart | None = None,
 ) -> LevelDatasets:
     """Write every level's rows of every split below `out_dir`, or open what an equal call wrote.
 
-    `levels` maps kinds to levels (`build_levels`). A crash leaves nothing that is taken for finished.
+    `levels` maps kinds to levels (`build_levels`). Rows of old documents follow those of new ones.
+    A crash leaves nothing that is taken for finished.
     """
-    root = Path(out_dir) / input_digest(corpus, tokenizer, config)
+    root = Path(out_dir) / input_digest(corpus, tokenizer, config, old)
     if (found := open_finished(root)) is not None:
         return found
     root.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +72,15 @@ def build_level_datasets(
     try:
         num_windows = {}
         for split in SPLITS:
-            builder = SplitBuilder(tokenizer, levels, config, split, aside)
+            builder = SplitBuilder(
+                tokenizer,
+                levels,
+                config,
+                split,
+                aside,
+                num_new=count_new(corpus, split, old),
+                old=old,
+            )
             num_windows[split] = builder.build(list(corpus.split(split)), progress)
         write_manifest(aside, num_windows)
         publish(aside, root)
@@ -90,10 +111,15 @@ class SplitBuilder:
         config: TrainConfig,
         split: Split,
         root: Path,
+        *,
+        num_new: int | None = None,
+        old: OldPart | None = None,
     ) -> None:
+        """Of the split's documents those after the first `num_new` are old; None: there are no old ones."""
         self._tokenizer, self._levels, self._config = tokenizer, levels, config
         self._split: Split = split
         self._root = root
+        self._num_new, self._old = num_new, old
         self._budgets = {
             level.name: context_budgets(level, config.levels) for level in config.levels
         }
@@ -103,12 +129,7 @@ class SplitBuilder:
         """Write tokens and rows; gives the number of windows."""
         tokens = tokenize_documents(documents, self._tokenizer)
         tokens.save(self._root / "tokens" / self._split)
-        windows = split_windows(
-            np.diff(tokens.offsets).tolist(),
-            window_tokens=self._config.windows.window_tokens,
-            max_windows=self._config.windows.max_windows,
-            seed=self._config.seed,
-        )
+        windows = self._windows(np.diff(tokens.offsets).tolist())
         done = 0
         for document, group in by_document(windows):
             self._add_document(documents[document], tokens.document(document), group)
@@ -118,6 +139,17 @@ class SplitBuilder:
         for name, rows in self._rows.items():
             rows.save(self._root / "levels" / name / self._split)
         return len(windows)
+
+    def _windows(self, lengths: Sequence[int]) -> list[Window]:
+        settings, seed = self._config.windows, self._config.seed
+        most_new = most_old = settings.max_windows
+        if self._old is not None and self._split == "train":
+            most_old = min(most_old, self._old.max_windows)
+        new, size = lengths[: self._num_new], settings.window_tokens
+        windows = split_windows(new, window_tokens=size, max_windows=most_new, seed=seed)
+        rest = lengths[len(new) :]
+        old = split_windows(rest, window_tokens=size, max_windows=most_old, seed=seed)
+        return windows + [replace(each, document=each.document + len(new)) for each in old]
 
     def _add_document(self, document: Document, ids: np.ndarray, windows: Sequence[Window]) -> None:
         for window, place in zip(
@@ -143,7 +175,16 @@ def by_document(windows: Sequence[Window]) -> Iterator[tuple[int, list[Window]]]
         yield document, list(group)
 
 
-def input_digest(corpus: Corpus, tokenizer: NestTokenizer, config: TrainConfig) -> str:
+def count_new(corpus: Corpus, split: Split, old: OldPart | None) -> int | None:
+    """How many of a split's documents are new; None where all are."""
+    if old is None:
+        return None
+    return sum(document.split == split for document in corpus.documents[: old.num_new])
+
+
+def input_digest(
+    corpus: Corpus, tokenizer: NestTokenizer, config: TrainConfig, old: OldPart | None = None
+) -> str:
     """sha256 (first 16 hex) of everything that decides what the rows are."""
     values = {
         "format": FORMAT,
@@ -152,5 +193,6 @@ def input_digest(corpus: Corpus, tokenizer: NestTokenizer, config: TrainConfig) 
         "windows": config.windows.model_dump(),
         "levels": [(level.name, level.kind, level.context_tokens) for level in config.levels],
         "seed": config.seed,
+        **({"old": [old.num_new, old.max_windows]} if old else {}),
     }
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]

@@ -16,6 +16,16 @@ IGNORED = -100
 
 
 @dataclass(frozen=True)
+class Replay:
+    """Rows of an old corpus at the end of a dataset, and how often they are drawn."""
+
+    first_row: int
+    """Rows from here on are old."""
+    share: float
+    """Of a batch's rows, on average over the batches."""
+
+
+@dataclass(frozen=True)
 class Batch:
     """One micro-batch of one level, padded on the right (causal attention never looks there)."""
 
@@ -28,22 +38,43 @@ class Batch:
 
 
 def load_batch(
-    dataset: Dataset, *, seed: int, batch_id: str, batch_size: int, pad_id: int
+    dataset: Dataset,
+    *,
+    seed: int,
+    batch_id: str,
+    batch_size: int,
+    pad_id: int,
+    replay: Replay | None = None,
 ) -> Batch:
     """The batch of that name: a pure function of its arguments."""
-    rows = sample_rows(len(dataset), seed=seed, batch_id=batch_id, batch_size=batch_size)
+    rows = sample_rows(
+        len(dataset), seed=seed, batch_id=batch_id, batch_size=batch_size, replay=replay
+    )
     return collate(dataset, rows, pad_id=pad_id)
 
 
-def sample_rows(num_rows: int, *, seed: int, batch_id: str, batch_size: int) -> np.ndarray:
+def sample_rows(
+    num_rows: int, *, seed: int, batch_id: str, batch_size: int, replay: Replay | None = None
+) -> np.ndarray:
     """Row numbers of a batch; distinct unless the dataset has fewer rows than the batch."""
     if num_rows == 0:
         raise ValueError(f"batch {batch_id}: the dataset has no rows")
     digest = hashlib.sha256(f"{seed}\n{batch_id}".encode()).digest()
     generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
-    if num_rows < batch_size:
-        return generator.integers(num_rows, size=batch_size)
-    return generator.choice(num_rows, size=batch_size, replace=False, shuffle=False)
+    if replay is None:
+        return draw(generator, num_rows, batch_size)
+    # A fraction of a row is drawn as often as it says, so that the share holds for any batch size.
+    num_old = int(batch_size * replay.share + generator.random())
+    new = draw(generator, replay.first_row, batch_size - num_old)
+    old = draw(generator, num_rows - replay.first_row, num_old)
+    return np.concatenate([new, replay.first_row + old])
+
+
+def draw(generator: np.random.Generator, num_rows: int, count: int) -> np.ndarray:
+    """`count` row numbers below `num_rows`, distinct where there are as many."""
+    if num_rows < count:
+        return generator.integers(num_rows, size=count)
+    return generator.choice(num_rows, size=count, replace=False, shuffle=False)
 
 
 def collate(dataset: Dataset, rows: np.ndarray, *, pad_id: int) -> Batch:

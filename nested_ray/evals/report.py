@@ -67,6 +67,8 @@ class EvalReport:
     split: str = "test"
     review: dict[str, Any] = field(default_factory=dict)
     """What the classifiers for reviews reached on the validation split."""
+    continual: dict[str, Any] = field(default_factory=dict)
+    """Of a nest that goes on from another: `parent`, `replay` and `forgetting` (evals/forgetting.py)."""
 
     def scores(self, name: str, *, with_memory: bool) -> Scores:
         """The scores of one predictor; raises KeyError when it was not measured."""

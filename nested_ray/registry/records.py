@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 VersionState = Literal["pending", "ready", "aborted"]
 
@@ -56,6 +56,15 @@ class NestVersion:
     @property
     def label(self) -> str:
         return f"{self.nest}@{self.version}"
+
+    @property
+    def parent(self) -> str | None:
+        """Label of the version it goes on from, such as `default@3`; None for one that began afresh."""
+        continual = self.config.get("continual")
+        if not isinstance(continual, dict):
+            return None
+        parent = cast("dict[str, Any]", continual).get("parent")
+        return parent if isinstance(parent, str) else None
 
 
 @dataclass(frozen=True)

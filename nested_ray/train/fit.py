@@ -19,6 +19,7 @@ from ray.exceptions import RayError
 from nested_ray.checkpoints import read_manifest
 from nested_ray.checkpoints.store import MODEL_FILES, SHARED_MANIFEST
 from nested_ray.config.train import TrainConfig
+from nested_ray.datasets.loader import Replay
 from nested_ray.distill.exchange import ExchangeReport
 from nested_ray.distill.ray_exchange import read_report, start_exchange
 from nested_ray.errors import LevelFailed
@@ -78,6 +79,7 @@ def fit_levels(
     pad_id: int = 0,
     always_ids: tuple[int, ...] = (),
     start_models: Mapping[str, Path] | None = None,
+    replay: Replay | None = None,
     run_dir: Path,
     solo: bool = False,
     placement_timeout_s: float = 180.0,
@@ -86,7 +88,8 @@ def fit_levels(
     """Train all levels side by side; a run with the same `run_dir` goes on where it stood.
 
     `datasets` maps each level to the folder of its training split, `start_models` each level that
-    does not start from random weights to the folder of its model. Ray must be initialised; on a
+    does not start from random weights to the folder of its model; `replay` says which rows are old.
+    Ray must be initialised; on a
     cluster of several machines `run_dir` and the datasets lie on storage that all of them see.
     Levels wait `placement_timeout_s` for each other to be placed and then start without the missing
     ones; a level that the whole cluster is too small for is given up after that time.
@@ -105,6 +108,7 @@ def fit_levels(
             start_models={
                 name: str(Path(path).resolve()) for name, path in (start_models or {}).items()
             },
+            replay=replay,
             placement_timeout_s=placement_timeout_s,
             exchange_actor=actors.exchange_name,
             board_actor=actors.board_name,

@@ -8,6 +8,7 @@ from typing import Any, Self
 from nested_ray.config.base import Settings
 from nested_ray.config.levels import LevelConfig
 from nested_ray.config.train import DistillConfig, TrainConfig
+from nested_ray.datasets.loader import Replay
 
 
 class LevelJob(Settings):
@@ -30,6 +31,8 @@ class LevelJob(Settings):
     paired_batch_size: int
     """Examples of a shared batch: every level must build the same rows."""
     seed: int
+    replay: Replay | None = None
+    """Rows of an earlier nest's corpus among the training rows; the same at every level."""
     placement_timeout_s: float = 180.0
     """How long a level waits for the others to be placed before it starts without them."""
     exchange_actor: str | None = None
@@ -66,6 +69,7 @@ def level_jobs(
     pad_id: int,
     always_ids: tuple[int, ...] = (),
     start_models: dict[str, str] | None = None,
+    replay: Replay | None = None,
     placement_timeout_s: float,
     exchange_actor: str | None,
     board_actor: str | None,
@@ -86,6 +90,7 @@ def level_jobs(
             start_model=(start_models or {}).get(level.name),
             paired_batch_size=min(each.budget.micro_batch_size for each in config.levels),
             seed=config.seed,
+            replay=replay,
             placement_timeout_s=placement_timeout_s,
             exchange_actor=exchange_actor,
             board_actor=board_actor,

@@ -226,6 +226,7 @@ class LevelTrainer:
             batch_id=choice.batch_id,
             batch_size=self.job.paired_batch_size if choice.paired else private_size,
             pad_id=self.job.pad_id,
+            replay=self.job.replay,
         )
 
     def _prepare(self, batch: Batch) -> StepInput:

@@ -12,12 +12,16 @@ from nested_ray.corpus.documents import Corpus
 from nested_ray.corpus.preflight import preflight, render
 from nested_ray.corpus.shards import load_corpus, save_corpus
 from nested_ray.datasets.build import build_level_datasets
+from nested_ray.datasets.loader import Replay
 from nested_ray.datasets.store import LevelDatasets
 from nested_ray.datasets.tokenizer import NestTokenizer
 from nested_ray.levels import build_levels, index_definitions
 from nested_ray.memory import NgramIndex
+from nested_ray.registry.records import NestVersion
 from nested_ray.repository.definitions import DefinitionIndex
+from nested_ray.train.continuing import notes, old_part, replay_of
 from nested_ray.train.job import max_positions
+from nested_ray.train.old_corpus import CORPUS_FOLDER, Joined, make_joined, read_joined
 from nested_ray.train.reporter import Reporter
 from nested_ray.train.rundir import RunDir
 from nested_ray.train.sources import NestFiles, check_sources, make_start_model, nest_tokenizer
@@ -40,18 +44,35 @@ class Prepared:
     memory_folder: Path
     start_models: dict[str, Path]
     """By level name, what those start from that do not start from random weights."""
+    joined: Joined | None = None
+    """Which documents are new and which old, in a run that goes on from a registered version."""
+    replay: Replay | None = None
+    """Which training rows are old."""
 
 
-def prepare(config: TrainConfig, run: RunDir, reporter: Reporter, registry: NestFiles) -> Prepared:
-    """Read the code, learn its tokens, cut its windows, remember it word for word."""
+def prepare(
+    config: TrainConfig,
+    run: RunDir,
+    reporter: Reporter,
+    registry: NestFiles,
+    parent: NestVersion | None = None,
+) -> Prepared:
+    """Read the code, learn its tokens, cut its windows, remember it word for word.
+
+    With a parent, its code is read too, where it can be had, and lies behind the new code.
+    """
     check_sources(config)
-    corpus = prepare_corpus(config, run, reporter)
+    corpus = prepare_corpus(config, run, reporter, parent)
+    joined = read_joined(run.path / CORPUS_FOLDER) if parent else None
     tokenizer_folder = prepare_tokenizer(config, corpus, run, reporter, registry)
     tokenizer = NestTokenizer.load(tokenizer_folder / TOKENIZER_FILE)
     start_models = prepare_start_models(config, tokenizer, run, reporter, registry)
     definitions_folder = prepare_definitions(corpus, run, reporter)
     definitions = DefinitionIndex.load(definitions_folder / DEFINITIONS_FILE)
-    datasets = prepare_datasets(config, corpus, tokenizer, definitions, run, reporter)
+    datasets = prepare_datasets(config, corpus, tokenizer, definitions, run, reporter, joined)
+    replay = replay_of(config, corpus, datasets, joined)
+    for text in notes(joined, replay, datasets) if joined else ():
+        reporter.note(text)
     memory_folder = prepare_memory(config, tokenizer, datasets, run, reporter)
     return Prepared(
         corpus=corpus,
@@ -61,18 +82,27 @@ def prepare(config: TrainConfig, run: RunDir, reporter: Reporter, registry: Nest
         tokenizer_file=tokenizer_folder / TOKENIZER_FILE,
         memory_folder=memory_folder,
         start_models=start_models,
+        joined=joined,
+        replay=replay,
     )
 
 
-def prepare_corpus(config: TrainConfig, run: RunDir, reporter: Reporter) -> Corpus:
+def prepare_corpus(
+    config: TrainConfig, run: RunDir, reporter: Reporter, parent: NestVersion | None = None
+) -> Corpus:
     """Read and split the sources; a run that goes on keeps the corpus it started with."""
     with reporter.stage("reading the corpus") as advance:
-        folder = run.stage(
-            "corpus",
-            lambda aside: save_corpus(
-                build_corpus(config.corpus, lambda count, path: advance(count, None, path)), aside
-            ),
-        )
+
+        def on_file(count: int, path: str) -> None:
+            advance(count, None, path)
+
+        def make(aside: Path) -> None:
+            if parent is None:
+                save_corpus(build_corpus(config.corpus, on_file), aside)
+            else:
+                make_joined(config, parent, run.path.parent, aside, on_file)
+
+        folder = run.stage(CORPUS_FOLDER, make)
         corpus = load_corpus(folder)
         advance(len(corpus.documents), None, f"{len(corpus.documents):,} documents")
     reporter.show(render(preflight(corpus)))
@@ -137,12 +167,19 @@ def prepare_datasets(
     definitions: DefinitionIndex,
     run: RunDir,
     reporter: Reporter,
+    joined: Joined | None = None,
 ) -> LevelDatasets:
     """Every level's context before the same windows."""
     levels = build_levels((level.kind for level in config.levels), definitions)
     with reporter.stage("cutting windows") as advance:
         return build_level_datasets(
-            corpus, tokenizer, levels, config, run.path / "datasets", advance
+            corpus,
+            tokenizer,
+            levels,
+            config,
+            run.path / "datasets",
+            advance,
+            old_part(config, joined),
         )
 
 
