@@ -7,7 +7,7 @@ Possessive quantifiers keep it linear on hostile input.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +16,7 @@ from nested_ray.languages.bsl.keywords import KEYWORDS, PUNCTUATION, Kind
 _SPACE = r"[\s\ufeff\u200b]"
 _LINE_END = r"(?:\r\n?|\n)"
 _COMMENT = r"//[^\r\n]*+"
-_TRIVIA = rf"(?:{_SPACE}++|{_COMMENT})*+"
+_TRIVIA = rf"{_SPACE}*+(?:{_COMMENT}{_SPACE}*+)*+"
 _QUOTED = r'(?:[^"\r\n]|"")*+'
 _SKIPPED = rf"[ \t\f]*+(?:{_COMMENT}|\#[^\r\n]*+)?"
 # A string goes on where a line begins with `|`; empty, comment and
@@ -46,23 +46,28 @@ _SCAN = re.compile(
     rf"|\Z"  # else the end of a last comment would be searched for tokens
     rf")"
 )
-_FINISHED_STRING = re.compile(_STRING)
 _UNFINISHED_END = re.compile(rf'"{_QUOTED}{_CONTINUATION}(?:{_LINE_END}{_SKIPPED})*+/?')
 _DATE_DIGITS = (8, 12, 14)
+_MAX_KNOWN_SPELLINGS = 30_000
+_MAX_KNOWN_CHARS = 40
 
 
 class _Kinds(dict[str, Kind]):
-    """Kind by spelling, filled as spellings are met; lives for one text."""
+    """Kind by spelling, filled as spellings are met; forgets all of them when it is full."""
 
     def __missing__(self, spelling: str) -> Kind:
-        kind = self[spelling] = _classify(spelling)
+        kind = _classify(spelling)
+        if len(spelling) <= _MAX_KNOWN_CHARS:
+            if len(self) >= _MAX_KNOWN_SPELLINGS:
+                self.clear()
+            self[spelling] = kind
         return kind
 
 
 def _classify(spelling: str) -> Kind:
     first = spelling[0]
     if first == '"':
-        return Kind.STRING if _FINISHED_STRING.fullmatch(spelling) else Kind.ERROR
+        return Kind.STRING if _is_finished(spelling) else Kind.ERROR
     if first == "'":
         return Kind.DATE if _is_date(spelling) else Kind.ERROR
     if first == "#":
@@ -71,7 +76,17 @@ def _classify(spelling: str) -> Kind:
         return Kind.NUMBER
     if first == "_" or first.isalpha():
         return KEYWORDS.get(spelling.lower(), Kind.NAME)
-    return Kind.ERROR
+    return PUNCTUATION.get(spelling, Kind.ERROR)
+
+
+_KINDS = _Kinds()  # shared by all texts: the same spellings come again and again
+
+
+def _is_finished(string: str) -> bool:
+    """Whether the last line of a string that the scan found closes it: quotes inside come in pairs."""
+    line_end = max(string.rfind("\n"), string.rfind("\r"))
+    has_odd_quotes = string.count('"', line_end + 1) % 2 == 1
+    return has_odd_quotes if line_end >= 0 else not has_odd_quotes
 
 
 def _is_date(spelling: str) -> bool:
@@ -113,8 +128,14 @@ def tokenize(text: str) -> Tokens:
     spellings: list[str] = _SCAN.findall(text)
     while spellings and not spellings[-1]:
         spellings.pop()  # the empty matches at the end of the text
-    kinds = _Kinds(PUNCTUATION)
-    return Tokens(text, spellings, [kinds[spelling] for spelling in spellings])
+    return Tokens(text, spellings, list(map(_KINDS.__getitem__, spellings)))
+
+
+def find_kinds(*wanted: Kind) -> Callable[[Sequence[Kind]], list[int]]:
+    """A search for tokens of these kinds: kinds → the indices where they stand."""
+    # Among bytes a regular expression finds them many times faster than a loop does.
+    pattern = re.compile(b"|".join(re.escape(bytes((kind,))) for kind in wanted))
+    return lambda kinds: [match.start() for match in pattern.finditer(bytes(kinds))]
 
 
 def could_end_string(text: str, start: int) -> bool:

@@ -14,7 +14,7 @@ from nested_ray.languages.bsl.directives import Directive, parse_directive
 from nested_ray.languages.bsl.environments import active_tokens, environments
 from nested_ray.languages.bsl.grammar import table
 from nested_ray.languages.bsl.keywords import Kind
-from nested_ray.languages.bsl.lexer import Tokens
+from nested_ray.languages.bsl.lexer import Tokens, find_kinds
 from nested_ray.languages.bsl.machine import Config, Failure, accepts, expected
 from nested_ray.languages.bsl.rules import Names, scan_rules
 from nested_ray.languages.bsl.ways import (
@@ -27,6 +27,8 @@ from nested_ray.languages.bsl.ways import (
     start_point,
     why_not_end,
 )
+
+_find_directives = find_kinds(Kind.DIRECTIVE)
 
 
 def read(tokens: Tokens) -> Reading:
@@ -42,20 +44,22 @@ def read_on(point: Point, tokens: Tokens, names: Names) -> tuple[Reading, Point]
     Where tokens follow others, those must have ended with a method: no rule looks further back.
     """
     kinds = await_only_in_async(tokens.kinds)
-    directives = {i: tokens.spellings[i] for i, kind in enumerate(kinds) if kind is Kind.DIRECTIVE}
-    reading, after = read_all_ways(point, kinds, directives)
+    directives = {index: tokens.spellings[index] for index in _find_directives(kinds)}
+    walk = Walk.start(point)
+    reading = read_all_ways(walk, kinds, directives)
     # Rules speak of text that the grammar accepts.
     accepted = kinds[: reading.failure.index] if reading.failure else kinds
     rules = scan_rules(tokens, accepted, names, point.branch, point.num_conditions)
-    after = replace(after, branch=rules.branch, num_conditions=rules.num_conditions)
     if rules.broken is not None:
-        return Reading(rules.broken, reading.at_end), after
-    return replace(reading, at_end=reading.at_end or rules.lost), after
+        reading = Reading(rules.broken, reading.at_end)
+    elif rules.lost is not None:
+        reading = reading._replace(at_end=reading.at_end or rules.lost)
+    return reading, walk.point(rules.branch, rules.num_conditions)
 
 
 def await_only_in_async(kinds: list[Kind]) -> list[Kind]:
     """`Ждать` is a keyword inside asynchronous methods and a plain name elsewhere."""
-    if Kind.AWAIT not in kinds:
+    if Kind.AWAIT not in bytes(kinds):  # a fast search; nearly no module has one
         return kinds
     kinds, is_async = list(kinds), False
     for index, kind in enumerate(kinds):
@@ -72,9 +76,7 @@ def _read_each_environment(tokens: Tokens) -> Reading:
     """The first failure over the environments; clean when every environment's text is."""
     kinds = await_only_in_async(tokens.kinds)
     directives = {
-        index: parse_directive(tokens.spellings[index])
-        for index, kind in enumerate(kinds)
-        if kind is Kind.DIRECTIVE
+        index: parse_directive(tokens.spellings[index]) for index in _find_directives(kinds)
     }
     unbalanced, unclosed = _check_balance(tokens, directives)
     if unbalanced:

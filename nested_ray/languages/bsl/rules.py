@@ -7,18 +7,24 @@ other's, and have the same directives: a form may have one variable on the clien
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from nested_ray.languages.bsl.directives import Line, parse_directive
 from nested_ray.languages.bsl.keywords import WORDS, Kind
-from nested_ray.languages.bsl.lexer import Tokens
+from nested_ray.languages.bsl.lexer import Tokens, find_kinds
 from nested_ray.languages.bsl.machine import Failure
 from nested_ray.languages.bsl.outline import first_token
 
 _HEADS = (Kind.PROCEDURE, Kind.FUNCTION)
 _TAILS = (Kind.END_PROCEDURE, Kind.END_FUNCTION)
 _WORDS = frozenset(WORDS)
-_OF_INTEREST = frozenset((*_HEADS, *_TAILS, Kind.VAR, Kind.TILDE, Kind.DIRECTIVE))
+_find_of_interest = find_kinds(*_HEADS, *_TAILS, Kind.VAR, Kind.TILDE, Kind.DIRECTIVE)
 _NAME = frozenset((Kind.NAME,))
+_NO_KEYWORD_AFTER = (Kind.DOT, Kind.AMPERSAND)
+_NO_PARAMETER_AFTER = (Kind.EQUAL, Kind.AMPERSAND)
+_BRACKETS = {Kind.OPEN: 1, Kind.CLOSE: -1}
+# To look a member up costs Python 3.11 as much as all else that is done for a token.
+_PLAIN_NAME, _DIRECTIVE = Kind.NAME, Kind.DIRECTIVE
 _MAX_BRANCH = 64
 """Names deeper in `#Если` are not compared."""
 
@@ -29,33 +35,55 @@ Branch = tuple[int, ...]
 Definition = tuple[str, Branch, tuple[str, ...]]
 """A name in lower case, the branch it is bound in, the directives and annotations of its declaration."""
 
+_Key = tuple[str, tuple[str, ...]]
+"""Name and mark of a definition."""
 
-@dataclass
+
+@dataclass(slots=True)
+class _Branches:
+    """The branches that bind one name."""
+
+    inside: set[Branch] = field(default_factory=set)
+    around: set[Branch] = field(default_factory=set)
+    """Every branch that one of `inside` is in."""
+
+    def add(self, branch: Branch) -> bool:
+        """Whether the branch and one that is there can both be active."""
+        outer = [branch[:end] for end in range(0, len(branch) + 1, 2)]
+        clashes = branch in self.around or not self.inside.isdisjoint(outer)
+        self.inside.add(branch)
+        self.around.update(outer)
+        return clashes
+
+
+@dataclass(slots=True)
 class _Bound:
     """What is bound so far in one scope."""
 
     definitions: list[Definition] = field(default_factory=list)
-    _branches: dict[tuple[str, tuple[str, ...]], set[Branch]] = field(default_factory=dict)
-    _around: dict[tuple[str, tuple[str, ...]], set[Branch]] = field(default_factory=dict)
-    """Every branch that one of `_branches` is in, by name and mark as those are."""
+    _first: dict[_Key, Branch] = field(default_factory=dict)
+    """The branch of a name that is bound once, as nearly all are."""
+    _several: dict[_Key, _Branches] = field(default_factory=dict)
 
     def __contains__(self, name: str) -> bool:
-        return (name, ()) in self._branches
+        return (name, ()) in self._first
 
     def add(self, definition: Definition) -> bool:
         """Bind a name; whether it clashes with one that is bound already."""
         name, branch, mark = definition
         self.definitions.append(definition)
-        branches = self._branches.setdefault((name, mark), set())
-        around = self._around.setdefault((name, mark), set())
-        outer = [branch[:end] for end in range(0, len(branch) + 1, 2)]
-        clashes = branch in around or not branches.isdisjoint(outer)
-        branches.add(branch)
-        around.update(outer)
-        return clashes
+        key = name, mark
+        first = self._first.get(key)
+        if first is None:
+            self._first[key] = branch
+            return False
+        if key not in self._several:
+            self._several[key] = _Branches()
+            self._several[key].add(first)
+        return self._several[key].add(branch)
 
 
-@dataclass
+@dataclass(slots=True)
 class Names:
     """The methods and variables of a module, as far as it is read."""
 
@@ -71,7 +99,7 @@ class Names:
         return clashes
 
 
-@dataclass
+@dataclass(slots=True)
 class _Labels:
     """Labels of the method being read, and the jumps to them."""
 
@@ -83,7 +111,7 @@ class _Labels:
         return next((j for j in self.jumps if tokens.spellings[j].lower() not in self.names), None)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Scan:
     tokens: Tokens
     kinds: list[Kind]
@@ -104,8 +132,7 @@ class _Scan:
         return bound.add((self.tokens.spellings[index].lower(), tuple(self.path), mark))
 
 
-@dataclass(frozen=True)
-class RuleReading:
+class RuleReading(NamedTuple):
     """The first clash or lost jump, the jump that is lost if the text ends, and the branch at its end."""
 
     broken: Failure | None
@@ -119,10 +146,10 @@ def scan_rules(
 ) -> RuleReading:
     """Hold tokens that the grammar accepts to the rules; `names` are those bound before, and grow."""
     scan = _Scan(tokens, kinds, names, list(branch), num_conditions)
-    for index in [index for index, kind in enumerate(kinds) if kind in _OF_INTEREST]:
-        if kinds[index] is Kind.DIRECTIVE:
+    for index in _find_of_interest(kinds):
+        if kinds[index] is _DIRECTIVE:
             _read_directive(scan, index)
-        if scan.kind(index - 1) in (Kind.DOT, Kind.AMPERSAND):
+        if index and kinds[index - 1] in _NO_KEYWORD_AFTER:
             continue
         failure = _read_token(scan, index)
         if failure is not None:
@@ -170,17 +197,20 @@ def _read_heading(scan: _Scan, head: int) -> Failure | None:
     if scan.bind(scan.names.methods, head + 1, _directives(scan.tokens, head)):
         return _clash(head + 1, "a method of this name is defined above")
     scan.variables = _Bound()
-    depth = 0
-    for index in range(head + 2, len(scan.kinds)):
-        kind = scan.kinds[index]
-        depth += (kind is Kind.OPEN) - (kind is Kind.CLOSE)
-        if depth <= 0:
-            break
-        # Deeper are parameters of annotations, behind `=` default values.
-        is_name = kind is Kind.NAME and depth == 1
-        if is_name and scan.kind(index - 1) not in (Kind.EQUAL, Kind.AMPERSAND):
-            if scan.bind(scan.variables, index):
+    kinds, depth = scan.kinds, 1
+    if scan.kind(head + 2) is not Kind.OPEN:
+        return None
+    for index in range(head + 3, len(kinds)):
+        kind = kinds[index]
+        if kind is _PLAIN_NAME:
+            # Deeper are parameters of annotations, behind `=` default values.
+            is_parameter = depth == 1 and kinds[index - 1] not in _NO_PARAMETER_AFTER
+            if is_parameter and scan.bind(scan.variables, index):
                 return _clash(index, "a parameter of this name stands before")
+        elif kind in _BRACKETS:
+            depth += _BRACKETS[kind]
+            if not depth:
+                break
     return None
 
 

@@ -6,6 +6,7 @@ The branches of an `#Если` are read from the same point, and what they come 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from nested_ray.languages.bsl.directives import Line, parse_directive
 from nested_ray.languages.bsl.environments import is_reached
@@ -16,8 +17,7 @@ from nested_ray.languages.bsl.machine import Config, Failure, accepts, advance, 
 _MAX_WAYS = 16
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(NamedTuple):
     """One open `#Если`: the ways into it, the ways out of its branches so far, and its lines."""
 
     entries: tuple[Config, ...]
@@ -25,9 +25,11 @@ class Condition:
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Point:
-    """A place between two tokens: everything earlier text decides about the text to come."""
+class Point(NamedTuple):
+    """A place between two tokens: everything earlier text decides about the text to come.
+
+    A tuple, because it is a key that is asked for again and again.
+    """
 
     ways: tuple[Config, ...]
     conditions: tuple[Condition, ...] = ()
@@ -44,8 +46,7 @@ def start_point() -> Point:
     return Point((Config(table().start),))
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """What reading a text came to."""
 
     failure: Failure | None
@@ -95,33 +96,33 @@ class Walk:
         ]
         return cls(list(point.ways), conditions, point.num_regions, point.is_single)
 
-    def point(self) -> Point:
+    def point(self, branch: tuple[int, ...], num_conditions: int) -> Point:
+        """Where it has come to; the rules know in which branch that is."""
         conditions = tuple(
             Condition(tuple(one.entries), tuple(one.exits), tuple(one.lines))
             for one in self.conditions
         )
-        return Point(tuple(self.ways), conditions, self.num_regions, is_single=self.is_single)
+        return Point(
+            tuple(self.ways), conditions, self.num_regions, branch, num_conditions, self.is_single
+        )
 
 
-def read_all_ways(
-    point: Point, kinds: list[Kind], directives: dict[int, str]
-) -> tuple[Reading, Point]:
-    """Read tokens from a point on; `directives` are the preprocessor lines among them, by index."""
-    walk = Walk.start(point)
+def read_all_ways(walk: Walk, kinds: list[Kind], directives: dict[int, str]) -> Reading:
+    """Read tokens, going on with a walk; `directives` are the preprocessor lines among them, by index."""
     start = 0
     for index, spelling in [*directives.items(), (len(kinds), "")]:
         walk.ways, failure = advance_all(walk.ways, kinds, start, index)
         if failure:
             is_hopeless = not walk.ways and is_reached(one.lines for one in walk.conditions)
             is_certain = is_hopeless and walk.is_single
-            return Reading(failure, None, is_certain, is_hopeless), walk.point()
+            return Reading(failure, None, is_certain, is_hopeless)
         start = index + 1
         failure = follow(walk, index, spelling) if spelling else None
         if failure:
-            return Reading(failure, None, is_certain=len(walk.ways) <= _MAX_WAYS), walk.point()
+            return Reading(failure, None, is_certain=len(walk.ways) <= _MAX_WAYS)
     can_end = all(accepts(way, Kind.END) for way in walk.ways)
     at_end = why_not_end(walk, len(kinds))
-    return Reading(None, at_end, is_certain=can_end or walk.is_single), walk.point()
+    return Reading(None, at_end, is_certain=can_end or walk.is_single)
 
 
 def follow(walk: Walk, index: int, spelling: str) -> Failure | None:

@@ -1,8 +1,13 @@
+import re
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nested_ray.languages import get_language
 from nested_ray.languages.base import TokenKind
+from nested_ray.languages.bsl import lexer
+from nested_ray.languages.bsl.keywords import Kind
 
 BSL = get_language("bsl")
 
@@ -50,6 +55,27 @@ def test_tokens_and_white_space_are_the_text(text: str) -> None:
             assert text.startswith("//", token.span.start)
         position = token.span.end
     assert text[position:].strip(" \n\r\t") == ""
+
+
+@given(st.text(alphabet='аб"|/# \n\r\t', max_size=40).map('"'.__add__))
+def test_a_string_is_finished_where_its_grammar_says_so(text: str) -> None:
+    tokens = lexer.tokenize(text)
+    for spelling, kind in zip(tokens.spellings, tokens.kinds, strict=True):
+        if spelling.startswith('"'):
+            assert (kind is Kind.STRING) == bool(re.fullmatch(lexer._STRING, spelling))
+
+
+def test_kinds_stay_right_when_the_known_spellings_are_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lexer, "_MAX_KNOWN_SPELLINGS", 3)
+    known = lexer._Kinds()
+    words = ["Если", ";", "А", "<>", "1", "Если", "§", "'20200101'", ";"]
+    assert [known[word] for word in words] == [
+        *(Kind.IF, Kind.SEMICOLON, Kind.NAME, Kind.OPERATOR, Kind.NUMBER),
+        *(Kind.IF, Kind.ERROR, Kind.DATE, Kind.SEMICOLON),
+    ]
+    assert len(known) <= 3
 
 
 def test_builtins_are_bilingual_and_folded() -> None:
