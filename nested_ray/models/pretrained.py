@@ -1,9 +1,11 @@
-"""Causal language models that others trained: a folder, a GGUF file or a hub id → weights and tokenizer."""
+"""Causal language models that others trained: a folder, a GGUF file, a package or a hub id → weights and tokenizer."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext, redirect_stderr
 from dataclasses import dataclass
-from importlib.util import find_spec
+from functools import cached_property
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from nested_ray.errors import ConfigError
+from nested_ray.models.packaged import PREFIX, find_packaged_model
 from nested_ray.models.window import WindowModel
 
 TOKENIZER = "tokenizer.json"
@@ -25,12 +28,15 @@ class Pretrained:
     """Where a pretrained model lies."""
 
     source: str
-    """A folder, a `.gguf` file or a hub id."""
+    """A folder, a `.gguf` file, `package:NAME` or a hub id."""
     revision: str | None = None
     allow_download: bool = False
 
-    @property
+    @cached_property
     def path(self) -> Path:
+        """Where it lies on this machine; a hub id is a path that is not there."""
+        if self.source.startswith(PREFIX):
+            return find_packaged_model(self.source)
         return Path(self.source).expanduser()
 
     @property
@@ -55,11 +61,6 @@ class Pretrained:
     def _check_gguf(self) -> None:
         if not self.path.is_file():
             raise ConfigError(f"model source {self.source}: no such file")
-        if find_spec("gguf") is None:
-            raise ConfigError(
-                f"reading {self.source} needs the gguf package: pip install gguf, "
-                "or give a folder with safetensors"
-            )
 
     def _check_folder(self, weights: bool) -> None:
         if not (self.path / TOKENIZER).is_file():
@@ -90,12 +91,14 @@ def load_pretrained(source: Pretrained, dtype: torch.dtype) -> PreTrainedModel:
         }
     )
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            **where,
-            dtype=dtype,
-            local_files_only=not source.allow_download,
-            trust_remote_code=False,
-        )
+        # transformers draws a bar for the tensors of a GGUF file that cannot be turned off.
+        with redirect_stderr(StringIO()) if source.is_gguf else nullcontext():
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                **where,
+                dtype=dtype,
+                local_files_only=not source.allow_download,
+                trust_remote_code=False,
+            )
     except (OSError, ValueError, ImportError, HfHubHTTPError) as exc:
         raise ConfigError(_advice(source, "model", exc)) from exc
     return model.eval()

@@ -136,10 +136,3 @@ def test_a_model_that_caps_its_logits_is_refused():
 def test_a_tokenizer_without_bytes_has_no_rows_to_give():
     words = Tokenizer(models.WordLevel({"слово": 0, "a": 1}, unk_token="a"))
     assert own_bytes(words) == {1: b"a"}
-
-
-def test_a_gguf_file_says_which_package_reads_it(tmp_path, monkeypatch):
-    (tmp_path / "model.gguf").write_bytes(b"GGUF")
-    monkeypatch.setattr("nested_ray.models.pretrained.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="pip install gguf"):
-        load_tokenizer(Pretrained(str(tmp_path / "model.gguf")))
