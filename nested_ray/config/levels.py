@@ -53,7 +53,8 @@ class PretrainedModel(FineTuned):
 
     type: Literal["pretrained"] = "pretrained"
     source: str = Field(min_length=1)
-    """A folder, a `.gguf` file, or a hub id such as `Qwen/Qwen2.5-Coder-0.5B`."""
+    """A folder, a `.gguf` file, `package:NAME` for the one model file that an installed package carries, or a hub id
+    such as `Qwen/Qwen2.5-Coder-0.5B`."""
     revision: str | None = None
     """Branch, tag or commit of a hub id."""
     allow_download: bool = False
