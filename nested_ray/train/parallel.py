@@ -45,10 +45,7 @@ def parallelise(
     model.to(device)
     if world_size == 1:
         return model
-    # Buffers are constants (rotary frequencies): nothing to broadcast before every batch.
-    return DistributedDataParallel(
-        model, device_ids=[device] if device.type == "cuda" else None, broadcast_buffers=False
-    )
+    return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
 
 
 def shard(model: WindowModel, mesh: DeviceMesh, dtype: torch.dtype) -> nn.Module:
@@ -127,9 +124,7 @@ def _part(value: Any, parameter: Tensor) -> Any:
         return value
     if value.shape != parameter.shape:
         return value
-    return distribute_tensor(
-        value, parameter.device_mesh, parameter.placements, src_data_rank=None
-    )
+    return distribute_tensor(value, parameter.device_mesh, parameter.placements, src_data_rank=None)
 
 
 def skeleton(decoder: PreTrainedModel) -> PreTrainedModel:

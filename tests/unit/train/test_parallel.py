@@ -1,0 +1,133 @@
+"""Two workers, whole or shared out, learn what one worker learns from the same batches."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from nested_ray.config.levels import LevelConfig
+from nested_ray.errors import ConfigError
+from tests.unit.train.conftest import tiny_dataset, tiny_job
+from tests.unit.train.workers import BothWorkers, Run, WideBatch, learn, learn_in_two_workers
+
+LORA = {
+    "model": {"type": "pretrained", "source": "unused", "lora": {"rank": 4}},
+    "lr": {"peak": 4e-3},
+}
+ADAPTIVE = {"lr": {"type": "adaptive"}}
+HALF = {"dtype": torch.bfloat16}
+
+
+def job(make_job, *, update_every=1, level=None, **budget):
+    made = make_job(update_every=update_every)
+    values = {"name": "syntax", "kind": "syntax", "weight": 0.3, **(level or {})}
+    values["budget"] = {**made.level.budget.model_dump(), **budget}
+    return made.model_copy(update={"level": LevelConfig.from_values(values)})
+
+
+def rows_of_one_length():
+    return tiny_dataset("syntax").select([row for row in range(64) if row % 3])
+
+
+def close(steps):
+    """Equal but for the order of fp32 sums."""
+    return [pytest.approx(step, rel=5e-5) for step in steps]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("parallel")
+
+
+@pytest.fixture(scope="module")
+def two(folder):
+    """What two workers measured in every run below; their processes are started once."""
+
+    def ddp(steps=3, update_every=1, level=None, **run):
+        return Run(job(tiny_job, update_every=update_every, level=level), steps, **run)
+
+    def fsdp(steps=3, update_every=1, level=None, checkpointing=False, **run):
+        budget = {"sharding": "full", "activation_checkpointing": checkpointing}
+        return Run(job(tiny_job, update_every=update_every, level=level, **budget), steps, **run)
+
+    runs = {
+        "ddp": ddp(9, save=folder / "ddp"),
+        "fsdp": fsdp(9, save=folder / "fsdp"),
+        "fsdp from ddp": fsdp(1, checkpoint=folder / "ddp"),
+        "ddp from fsdp": ddp(1, checkpoint=folder / "fsdp"),
+        "fsdp from fsdp": fsdp(1, checkpoint=folder / "fsdp"),
+        "ddp, full rows": ddp(changes={"dataset": rows_of_one_length()}),
+        "ddp, gathering": ddp(2, update_every=2),
+        "fsdp, gathering": fsdp(2, update_every=2),
+        "fsdp, checkpointing": fsdp(checkpointing=True),
+        "ddp, adaptive": ddp(level=ADAPTIVE),
+        "fsdp, adaptive": fsdp(level=ADAPTIVE),
+        "ddp, lora": ddp(level=LORA),
+        "fsdp, lora": fsdp(level=LORA, save=folder / "lora"),
+        "fsdp, lora again": fsdp(1, level=LORA, checkpoint=folder / "lora"),
+        "ddp, bf16": ddp(changes=HALF),
+        "fsdp, bf16": fsdp(changes=HALF),
+    }
+    return learn_in_two_workers(runs, folder)
+
+
+def test_two_workers_learn_what_one_learns_from_their_batches(two, make_job, folder):
+    run = Run(job(make_job, update_every=2), 9, save=folder / "one")
+    expected = learn({"": run}, kind=BothWorkers)[""]
+    wanted = load_file(folder / "one" / "model.safetensors")
+    for kind in ("ddp", "fsdp"):
+        assert two[kind] == close(expected), kind
+        learned = load_file(folder / kind / "model.safetensors")
+        torch.testing.assert_close(learned, wanted, rtol=0, atol=2e-5)
+
+
+def test_a_batch_in_two_halves_is_the_batch_in_one_piece(two, make_job):
+    # Rows of one length: each half's mean then counts as many tokens.
+    whole = Run(job(make_job), 3, changes={"dataset": rows_of_one_length()})
+    assert two["ddp, full rows"] == close(learn({"": whole}, kind=WideBatch)[""])
+
+
+def test_a_checkpoint_goes_on_with_weights_whole_shared_out_and_on_one_worker(
+    two, make_job, folder
+):
+    expected = close([two["fsdp"][-1]])
+    for name in ("fsdp from fsdp", "ddp from fsdp", "fsdp from ddp"):
+        assert two[name] == expected, name
+    one = Run(job(make_job, update_every=2), 1, checkpoint=folder / "fsdp")
+    assert learn({"": one}, kind=BothWorkers)[""] == expected
+
+
+def test_a_checkpoint_of_shared_out_weights_is_a_checkpoint_as_any_other(two, folder):
+    names = [sorted(path.name for path in (folder / kind).iterdir()) for kind in ("fsdp", "ddp")]
+    assert names[0] == names[1]
+    for file in ("model.safetensors", "optimizer.safetensors"):
+        shapes = [
+            {
+                name: (tensor.shape, tensor.dtype)
+                for name, tensor in load_file(folder / kind / file).items()
+            }
+            for kind in ("fsdp", "ddp")
+        ]
+        assert shapes[0] == shapes[1]
+
+
+def test_gathered_gradients_are_the_mean_of_all_batches(two, make_job):
+    one = learn({"": Run(job(make_job, update_every=4), 2)}, kind=BothWorkers)[""]
+    assert two["ddp, gathering"] == close(one)
+    assert two["fsdp, gathering"] == close(one)
+
+
+def test_shared_out_weights_learn_alike_with_checkpointed_layers_adapters_and_a_moving_rate(two):
+    assert two["fsdp, checkpointing"] == close(two["fsdp"][:3])
+    assert two["fsdp, adaptive"] == close(two["ddp, adaptive"])
+    assert two["fsdp, lora"][:3] == close(two["ddp, lora"])
+    assert two["fsdp, lora again"] == close([two["fsdp, lora"][-1]])
+
+
+def test_in_bf16_shared_out_weights_differ_by_their_rounding_alone(two):
+    assert two["fsdp, bf16"] == [pytest.approx(step, rel=0.01) for step in two["ddp, bf16"]]
+    assert two["fsdp, bf16"] != two["fsdp"][:3]
+
+
+def test_prodigy_and_shared_out_weights_are_refused(make_job):
+    with pytest.raises(ConfigError, match="take schedule_free or adaptive"):
+        job(make_job, level={"lr": {"type": "prodigy"}}, sharding="full")
