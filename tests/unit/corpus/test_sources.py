@@ -96,6 +96,28 @@ def test_git_source_is_named_by_its_commit(repository, git):
     assert name == f"git:{repository}@{commit[:12]}"
 
 
+def test_a_commit_range_gives_what_is_new_as_it_is_at_its_end(repository, git):
+    git(repository, "mv", 'pkg/"q".py', "pkg/moved.py")
+    git(repository, "commit", "-q", "-m", "third")
+    (repository / "pkg" / "a b.py").write_text("changed in the folder only")
+    old, new = (git(repository, "rev-parse", name).strip()[:12] for name in ("v1", "HEAD"))
+    source = parse_source(f"git:{repository}@v1..HEAD")
+    assert contents(source) == {"pkg/a b.py": b"changed"}  # what was only moved is known
+    assert open_source(source).name == f"git:{repository}@{old}..{new}"
+    assert parse_source(f"git:{repository}@v1..") == source
+
+
+@pytest.mark.parametrize("commits", ["v1...HEAD", "..HEAD"])
+def test_other_ranges_are_refused(repository, commits):
+    with pytest.raises(SourceNotFound, match=r"as git:PATH@OLD\.\.NEW"):
+        parse_source(f"git:{repository}@{commits}")
+
+
+def test_a_range_from_an_unknown_commit_names_those_that_exist(repository):
+    with pytest.raises(SourceNotFound, match=r"'nope' is not in .*; it has main, v1"):
+        open_source(parse_source(f"git:{repository}@nope..HEAD"))
+
+
 def test_subfolder_of_a_repository_gives_its_files_only(repository):
     paths = set(contents(GitSource(path=str(repository / "pkg"))))
     assert paths == {"a b.py", '"q".py'}

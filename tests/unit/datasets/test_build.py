@@ -5,7 +5,7 @@ import pytest
 
 from nested_ray.config.train import TrainConfig
 from nested_ray.corpus.documents import Corpus, Document, Split, digest_text
-from nested_ray.datasets.build import build_level_datasets, input_digest
+from nested_ray.datasets.build import OldPart, build_level_datasets, input_digest
 from nested_ray.datasets.examples import context_budgets, encode_level_input, text_before
 from nested_ray.datasets.loader import batch_digest, load_batch
 from nested_ray.datasets.store import SPLITS, LevelDatasets
@@ -228,3 +228,28 @@ def test_a_split_without_documents_has_no_rows(tmp_path: Path):
     }
     assert len(built.level("architecture", "test")) == 0
     assert list(built.tokenized("test").documents()) == []
+
+
+def test_old_windows_follow_new_ones_and_are_sampled_on_their_own(built, tmp_path):
+    """The first ten documents are new; of the old ones three training windows are wanted."""
+    num_new = 10
+    parts = build_level_datasets(
+        CORPUS, TOKENIZER, LEVELS, CONFIG, tmp_path, old=OldPart(num_new, max_windows=3)
+    )
+    assert parts.root.name != built.root.name
+    for split in SPLITS:
+        new = [document.split for document in CORPUS.documents[:num_new]].count(split)
+        documents = [row["document"] for row in parts.level("syntax", split)]
+        assert documents == sorted(documents)
+        wanted = [row["document"] for row in built.level("syntax", split)]
+        assert [each for each in documents if each < new] == [each for each in wanted if each < new]
+        old = [each for each in documents if each >= new]
+        if split == "train":
+            assert len(old) == 3
+        else:
+            assert old == [each for each in wanted if each >= new]
+    first, again = (
+        row["document"]
+        for row in (parts.level(name, "train")[-1] for name in ("syntax", "semantics"))
+    )
+    assert first == again

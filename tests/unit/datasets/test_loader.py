@@ -4,7 +4,14 @@ import torch
 from datasets import Dataset, Features, Sequence, Value
 from torch.nn.functional import cross_entropy
 
-from nested_ray.datasets.loader import IGNORED, batch_digest, collate, load_batch, sample_rows
+from nested_ray.datasets.loader import (
+    IGNORED,
+    Replay,
+    batch_digest,
+    collate,
+    load_batch,
+    sample_rows,
+)
 
 FEATURES = Features(
     {
@@ -81,6 +88,34 @@ def test_sampling_does_not_change_between_versions():
     """Paired batches are rebuilt by other processes, perhaps on other machines."""
     rows = sample_rows(1000, seed=3, batch_id="architecture/0/17", batch_size=4)
     assert rows.tolist() == [91, 125, 634, 73]
+
+
+@pytest.mark.parametrize(("share", "batch_size"), [(0.25, 8), (0.25, 3), (0.1, 4)])
+def test_old_rows_have_their_share_of_the_batches(share, batch_size):
+    replay = Replay(first_row=700, share=share)
+    counts = []
+    for number in range(400):
+        rows = sample_rows(1000, seed=1, batch_id=str(number), batch_size=batch_size, replay=replay)
+        assert len(set(rows.tolist())) == batch_size
+        counts.append(int((rows >= 700).sum()))
+    assert max(counts) - min(counts) <= 1  # no batch strays further from the share than it must
+    # The fraction of a row is drawn 400 times: five standard errors of at most 0.5 / 20.
+    assert np.mean(counts) == pytest.approx(share * batch_size, abs=0.125)
+
+
+def test_replay_is_the_same_wherever_the_batch_is_rebuilt():
+    name = {"seed": 3, "batch_id": "architecture/0/17", "batch_size": 4}
+    replay = Replay(first_row=990, share=0.5)
+    first, again = (sample_rows(1000, **name, replay=replay) for _ in range(2))
+    assert first.tolist() == again.tolist()
+    assert (first >= 990).sum() == 2
+
+
+def test_few_old_rows_are_repeated():
+    rows = sample_rows(
+        101, seed=0, batch_id="a", batch_size=8, replay=Replay(first_row=100, share=0.5)
+    )
+    assert (rows == 100).sum() == 4
 
 
 def test_an_empty_dataset_is_refused_by_name():

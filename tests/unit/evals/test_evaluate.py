@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM
 from nested_ray.config.train import EvaluationConfig
 from nested_ray.errors import NoUsableFiles
 from nested_ray.evals.evaluate import evaluate
+from nested_ray.evals.forgetting import Forgetting, forgetting_rows, measure_forgetting
 from nested_ray.evals.report import EvalReport
 from nested_ray.inference.base import Prompt, SamplingParams
 from nested_ray.inference.bundle import read_spec
@@ -52,6 +53,24 @@ def test_progress_ends_at_its_total(evaluated):
     _, _, told = evaluated
     assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
     assert told[-1][0] == told[-1][1] == 2 * (5 + 6)
+
+
+def test_a_nest_beside_itself_has_forgotten_nothing(nest, evaluated):
+    _, _, test = nest
+    folder, report, _ = evaluated
+    told = []
+    forgetting = measure_forgetting(
+        folder, folder, {"new": test}, SMALL, lambda *args: told.append(args)
+    )
+    assert told[-1][0] == told[-1][1] == 2 * (5 + 6)
+    assert forgetting.num_bytes == {"new": report.num_bytes}
+    assert {(change.name, change.with_memory): change.before for change in forgetting.changes} == {
+        (row.name, row.with_memory): row.scores for row in report.rows
+    }
+    assert all(change.before == change.after for change in forgetting.changes)
+    assert Forgetting.from_dict(json.loads(json.dumps(forgetting.to_dict()))) == forgetting
+    names = [name for name, _ in forgetting_rows(forgetting)]
+    assert names[:3] == ["memory", "syntax", "syntax + memory"]
 
 
 def test_levels_with_memory_are_not_worse_than_memory_on_an_untrained_nest(evaluated):
