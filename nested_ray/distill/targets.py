@@ -23,6 +23,7 @@ from torch import Tensor
 
 from nested_ray.distill.exchange import RecordHeader
 from nested_ray.distill.log_probs import blocks
+from nested_ray.distill.selection import Selection, select
 from nested_ray.errors import TargetsMismatch
 
 # N tokens, V vocabulary, K likeliest ids of the head, A ids always in it, H = K + A head, M tail samples
@@ -93,59 +94,30 @@ def encode_targets(
     always_A = torch.tensor(always_ids, dtype=torch.long, device=logits_NV.device)
     uniform_N = torch.rand(len(logits_NV), generator=generator).to(logits_NV.device)
     for rows in blocks(logits_NV):
-        records_N[rows] = _encode_block(
-            logits_NV[rows].float(), gold_ids_N[rows], always_A, uniform_N[rows], records_N.dtype
+        selection = select(
+            logits_NV[rows],
+            gold_ids_N[rows],
+            always_A,
+            uniform_N[rows],
+            head_k=head_k,
+            tail_samples=tail_samples,
         )
+        records_N[rows] = pack(selection, records_N.dtype)
     return records_N.tobytes()
 
 
-def _encode_block(
-    logits_NV: Tensor,
-    gold_ids_N: Tensor,
-    always_A: Tensor,
-    uniform_N: Tensor,
-    dtype: np.dtype[np.void],
-) -> np.ndarray:
-    records_N = np.empty(len(logits_NV), dtype=dtype)
-    head_k, tail_samples = dtype["head_ids"].shape[0], dtype["tail_ids"].shape[0]
-    logp_NV = logits_NV - logits_NV.logsumexp(-1, keepdim=True)
-    gold_logp_N = logp_NV.gather(-1, gold_ids_N[:, None]).squeeze(-1)
-    always_logp_NA = logp_NV[:, always_A]
-    logp_NV.index_fill_(-1, always_A, float("-inf"))  # from here on: ids that are not in it anyway
-    head_logp_NK, head_ids_NK = logp_NV.topk(head_k, -1)
-    tail_ids_NM = sample_tail(logp_NV, head_ids_NK, uniform_N, tail_samples)
-    records_N["head_ids"] = head_ids_NK.cpu().numpy()
+def pack(selection: Selection, dtype: np.dtype[np.void]) -> np.ndarray:
+    """The records of what was selected."""
+    records_N = np.empty(len(selection.gold_logp_N), dtype=dtype)
+    head_logp_NK, always_logp_NA = selection.head_logp_NK, selection.always_logp_NA
+    records_N["head_ids"] = selection.head_ids_NK.cpu().numpy()
     records_N["head_logp"] = head_logp_NK.clamp_min(LOWEST_LOGP).cpu().numpy()
     records_N["always_logp"] = always_logp_NA.clamp_min(LOWEST_LOGP).cpu().numpy()
-    records_N["tail_ids"] = tail_ids_NM.cpu().numpy()
-    records_N["gold_logp"] = gold_logp_N.cpu().numpy()
+    records_N["tail_ids"] = selection.tail_ids_NM.cpu().numpy()
+    records_N["gold_logp"] = selection.gold_logp_N.cpu().numpy()
     mass_N = head_logp_NK.exp().sum(-1) + always_logp_NA.exp().sum(-1)
     records_N["head_mass"] = mass_N.cpu().numpy()
     return records_N
-
-
-def sample_tail(
-    logp_NV: Tensor, head_ids_NK: Tensor, uniform_N: Tensor, tail_samples: int
-) -> Tensor:
-    """tail_ids_NM: M ids per token from p restricted to outside the head, by inverse CDF.
-
-    Ids with log-probability -inf are never drawn.
-
-    The M points are spread evenly, (j + u) / M with one u per token (systematic sampling): an id is
-    expected M * p(id | outside the head) times, exactly as with M independent draws and with less
-    variance. An id may come more than once.
-    """
-    tail_NV = logp_NV.scatter(-1, head_ids_NK, float("-inf"))
-    # Relative to the largest tail probability: a tail of total mass 1e-30 must not underflow.
-    largest_N1 = tail_NV.amax(-1, keepdim=True).clamp_min(torch.finfo(tail_NV.dtype).min)
-    cdf_NV = (tail_NV - largest_N1).exp_().cumsum(-1)
-    total_N1 = cdf_NV[:, -1:]
-    steps_M = torch.arange(tail_samples, device=logp_NV.device, dtype=cdf_NV.dtype)
-    points_NM = (steps_M + uniform_N.to(cdf_NV.dtype)[:, None]) / tail_samples * total_N1
-    # Rounding may reach the total itself, past the last id that has any mass.
-    points_NM = torch.minimum(points_NM, torch.nextafter(total_N1, torch.zeros_like(total_N1)))
-    ids_NM = torch.searchsorted(cdf_NV, points_NM, right=True)
-    return ids_NM.clamp_max(logp_NV.shape[-1] - 1)
 
 
 def decode_targets(

@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 from nested_ray.distill.log_probs import log_probs_at
 from nested_ray.distill.losses import Teacher, soft_target_kl, training_losses
-from nested_ray.distill.targets import SoftTargets, sample_tail
+from nested_ray.distill.selection import sample_tail
+from nested_ray.distill.targets import SoftTargets
 
 
 def targets_of(logits_NV, head_k, tail_samples, seed=0, gold_ids_N=None):

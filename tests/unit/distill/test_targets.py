@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from nested_ray.config.train import DistillConfig
 from nested_ray.distill.exchange import RecordHeader
 from nested_ray.distill.losses import soft_target_kl
+from nested_ray.distill.selection import sample_tail
 from nested_ray.distill.targets import (
     decode_targets,
     encode_targets,
     record_dtype,
-    sample_tail,
 )
 from nested_ray.errors import TargetsMismatch
 
