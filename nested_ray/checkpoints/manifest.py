@@ -31,21 +31,17 @@ def read_manifest(directory: Path, name: str) -> tuple[str, ...]:
     """
     try:
         values = json.loads((directory / name).read_text(encoding="utf-8"))
-        entries = values["files"]
-    except (OSError, ValueError, KeyError) as exc:
-        raise DigestMismatch(
-            f"checkpoint {directory} has no readable {name}: it is incomplete; "
-            "start the run again with --fresh"
-        ) from exc
-    for file, entry in entries.items():
-        _verify(directory / file, entry["sha256"])
-    return tuple(entries)
+        digests = {file: entry["sha256"] for file, entry in values["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise DigestMismatch(f"{directory} has no readable {name}: it is incomplete") from exc
+    for file, digest in digests.items():
+        _verify(directory / file, digest)
+    return tuple(digests)
 
 
 def _verify(path: Path, expected: str) -> None:
     found = sha256_of(path) if path.is_file() else "nothing"
     if found != expected:
         raise DigestMismatch(
-            f"{path} should have sha256 {expected}, found {found}; "
-            "the file changed after it was written; start the run again with --fresh"
+            f"{path} should have sha256 {expected}, found {found}: the file changed after it was written"
         )

@@ -57,7 +57,7 @@ def save_state(
     cursor, rng = _rank_files(rank)
     write_json(directory / cursor, state.cursor)
     write_file(directory / rng, lambda aside: save_file({"torch": state.rng}, aside))
-    write_manifest(directory, _rank_manifest(rank), (cursor, rng))
+    write_manifest(directory, rank_manifest(rank), (cursor, rng))
 
 
 def load_state(directory: str | Path, *, rank: int) -> TrainingState:
@@ -68,9 +68,9 @@ def load_state(directory: str | Path, *, rank: int) -> TrainingState:
     """
     directory = Path(directory)
     read_manifest(directory, SHARED_MANIFEST)
-    if not (directory / _rank_manifest(rank)).exists():
+    if not (directory / rank_manifest(rank)).exists():
         rank = 0
-    read_manifest(directory, _rank_manifest(rank))
+    read_manifest(directory, rank_manifest(rank))
     cursor, rng = _rank_files(rank)
     return TrainingState(
         optimizer=unflatten(
@@ -81,12 +81,16 @@ def load_state(directory: str | Path, *, rank: int) -> TrainingState:
     )
 
 
-def _rank_files(rank: int) -> tuple[str, str]:
-    return f"cursor-{rank}.json", f"rng-{rank}.safetensors"
+def cursor_file(rank: int) -> str:
+    return f"cursor-{rank}.json"
 
 
-def _rank_manifest(rank: int) -> str:
+def rank_manifest(rank: int) -> str:
     return f"manifest-{rank}.json"
+
+
+def _rank_files(rank: int) -> tuple[str, str]:
+    return cursor_file(rank), f"rng-{rank}.safetensors"
 
 
 def _read_json(path: Path) -> Any:

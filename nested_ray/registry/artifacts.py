@@ -1,6 +1,6 @@
 # pyright: basic, reportMissingTypeStubs=false
 # (boto3 comes without types)
-"""Bytes in S3, each object named by its sha256: `blobs/<sha256>`.
+"""Bytes in S3, each object named by its sha256: `blobs/<sha256>`, or below another folder of the bucket.
 
 An object that exists is no proof of good bytes: every put ends with a check of size and digest, and a
 wrong object is replaced.
@@ -69,15 +69,26 @@ class Artifacts(Protocol):
         """Drop what interrupted multipart uploads left behind; returns how many."""
         ...
 
+    def folder(self, path: str) -> Artifacts:
+        """The objects of another folder of the same store, such as `checkpoints/7/`; close it as well."""
+        ...
+
     def close(self) -> None: ...
 
 
 class S3Artifacts:
     """Implements Artifacts on any S3 endpoint; asks for its address when bytes are first wanted."""
 
-    def __init__(self, find_address: Callable[[], S3Address], *, wait_s: float = 20.0) -> None:
+    def __init__(
+        self,
+        find_address: Callable[[], S3Address],
+        *,
+        wait_s: float = 20.0,
+        prefix: str = PREFIX,
+    ) -> None:
         self._find_address = find_address
         self._wait_s = wait_s
+        self._prefix = prefix
         self._found: S3Address | None = None
         self._client: Any = None
 
@@ -91,7 +102,7 @@ class S3Artifacts:
             if problem is None:
                 return
             if problem != MISSING:
-                logger.warning("blobs/%s %s; uploading it again", sha256, problem)
+                logger.warning("%s%s %s; uploading it again", self._prefix, sha256, problem)
             self._upload(sha256, path, size_bytes, replace=problem != MISSING)
             problem = self.find_problem(sha256, size_bytes, read=False)
         if problem is not None:
@@ -99,7 +110,7 @@ class S3Artifacts:
 
     def find_problem(self, sha256: str, size_bytes: int, *, read: bool) -> str | None:
         try:
-            head = self._call("head_object", Key=PREFIX + sha256, ChecksumMode="ENABLED")
+            head = self._call("head_object", Key=self._prefix + sha256, ChecksumMode="ENABLED")
         except _Absent:
             return MISSING
         if head["ContentLength"] != size_bytes:
@@ -117,17 +128,17 @@ class S3Artifacts:
         try:
             self._read(sha256, copy)
         except _Absent as exc:
-            raise DigestMismatch(f"blobs/{sha256} is missing from {self._address}") from exc
+            raise DigestMismatch(f"{self._prefix}{sha256} is missing from {self._address}") from exc
 
     def delete(self, sha256: str) -> None:
-        self._call("delete_object", Key=PREFIX + sha256)
+        self._call("delete_object", Key=self._prefix + sha256)
 
     def list_objects(self) -> Iterator[BlobObject]:
         token: dict[str, str] = {}
         while True:
-            page = self._call("list_objects_v2", Prefix=PREFIX, **token)
+            page = self._call("list_objects_v2", Prefix=self._prefix, **token)
             for item in page.get("Contents", []):
-                name = item["Key"].removeprefix(PREFIX)
+                name = item["Key"].removeprefix(self._prefix)
                 if len(name) == 64:
                     yield BlobObject(name, item["Size"], item["LastModified"])
             if not page.get("IsTruncated"):
@@ -136,11 +147,14 @@ class S3Artifacts:
 
     def abort_uploads(self, older_than_s: float) -> int:
         limit = datetime.now(UTC) - timedelta(seconds=older_than_s)
-        uploads = self._call("list_multipart_uploads", Prefix=PREFIX).get("Uploads", [])
+        uploads = self._call("list_multipart_uploads", Prefix=self._prefix).get("Uploads", [])
         old = [upload for upload in uploads if upload["Initiated"] < limit]
         for upload in old:
             self._call("abort_multipart_upload", Key=upload["Key"], UploadId=upload["UploadId"])
         return len(old)
+
+    def folder(self, path: str) -> S3Artifacts:
+        return S3Artifacts(self._find_address, wait_s=self._wait_s, prefix=path)
 
     def close(self) -> None:
         if self._client is not None:
@@ -164,7 +178,7 @@ class S3Artifacts:
             else:
                 checksum = {"ChecksumSHA256": _base64(sha256)} | condition
                 with open(path, "rb") as file:
-                    self._call("put_object", Key=PREFIX + sha256, Body=file, **checksum)
+                    self._call("put_object", Key=self._prefix + sha256, Body=file, **checksum)
         except _Exists:
             return
         except _BadDigest as exc:
@@ -175,7 +189,7 @@ class S3Artifacts:
             ) from exc
 
     def _upload_parts(self, sha256: str, path: Path, condition: dict[str, str]) -> None:
-        key = {"Key": PREFIX + sha256}
+        key = {"Key": self._prefix + sha256}
         upload = key | {"UploadId": self._call("create_multipart_upload", **key)["UploadId"]}
         parts: list[dict[str, Any]] = []
         try:
@@ -205,7 +219,7 @@ class S3Artifacts:
 
     def _read(self, sha256: str, use: Callable[[Any], T]) -> T:
         def get(client: Any) -> T:
-            answer = client.get_object(Bucket=self._address.bucket, Key=PREFIX + sha256)
+            answer = client.get_object(Bucket=self._address.bucket, Key=self._prefix + sha256)
             with closing(answer["Body"]) as body:
                 return use(body)
 

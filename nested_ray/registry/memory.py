@@ -204,6 +204,7 @@ class InMemoryArtifacts:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.modified: dict[str, datetime] = {}
+        self._folders: dict[str, InMemoryArtifacts] = {}
 
     def check(self) -> None:
         pass
@@ -239,6 +240,9 @@ class InMemoryArtifacts:
 
     def abort_uploads(self, older_than_s: float) -> int:
         return 0
+
+    def folder(self, path: str) -> InMemoryArtifacts:
+        return self._folders.setdefault(path, InMemoryArtifacts())
 
     def close(self) -> None:
         pass

@@ -77,6 +77,9 @@ class BoardActor:
         self._gauges.show(self._board.snapshot()[level])
         return cancelled
 
+    async def note(self, level: str, text: str) -> None:
+        self._board.note(level, text)
+
     async def snapshot(self) -> dict[str, LevelProgress]:
         return self._board.snapshot()
 
@@ -125,6 +128,13 @@ class BoardClient:
                 ", ".join(missing),
             )
         self._thread.start()
+
+    def note(self, text: str) -> None:
+        """A sentence for whoever watches the run; nothing waits for its arrival."""
+        try:
+            self._actor().note.remote(self._level, text)
+        except (RayError, ValueError) as exc:
+            logger.debug("the progress board does not answer: %s", exc)
 
     def close(self) -> None:
         """Send the last word and end the thread."""

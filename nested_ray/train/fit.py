@@ -22,9 +22,10 @@ from nested_ray.config.train import TrainConfig
 from nested_ray.datasets.loader import Replay
 from nested_ray.distill.exchange import ExchangeReport
 from nested_ray.distill.ray_exchange import read_report, start_exchange
-from nested_ray.errors import LevelFailed
+from nested_ray.errors import DigestMismatch, LevelFailed
 from nested_ray.train.board import start_board
 from nested_ray.train.job import level_jobs
+from nested_ray.train.mending import mend
 from nested_ray.train.progress import LevelPlan, LevelProgress, ProgressSnapshot
 from nested_ray.train.runs import LevelRun, PlacementWatchdog, level_runs
 
@@ -68,6 +69,8 @@ class FitReport:
     exchange: ExchangeReport
     """What went through the exchange of the last attempt; empty in a run without one."""
     seconds: float
+    notes: tuple[str, ...] = ()
+    """What went wrong with checkpoints and was mended, in sentences."""
 
 
 def fit_levels(
@@ -115,11 +118,12 @@ def fit_levels(
             namespace=NAMESPACE,
         )
         runs = level_runs(config, jobs, Path(run_dir).resolve() / "ray")
-        _run_all(runs, actors.board, placement_timeout_s, on_progress)
+        _mend_all(runs, actors.board)
+        notes = _run_all(runs, actors.board, placement_timeout_s, on_progress)
         exchange = read_report(actors.exchange) if actors.exchange else ExchangeReport()
     _raise_failures(runs)
     levels = {run.job.level.name: _level_fit(run, Path(run_dir)) for run in runs}
-    return FitReport(levels, exchange, seconds=time.monotonic() - started)
+    return FitReport(levels, exchange, seconds=time.monotonic() - started, notes=notes)
 
 
 def _prepare_environment() -> None:
@@ -159,27 +163,42 @@ def _shared_actors(config: TrainConfig, solo: bool) -> Iterator[_Actors]:
             ray.kill(actor)
 
 
+def _mend_all(runs: list[LevelRun], board: Any) -> None:
+    """Make what an earlier attempt left usable, and say so where progress is watched."""
+    for run in runs:
+        for note in mend(run.storage / run.job.level.name):
+            logger.warning("%s: %s", run.job.level.name, note)
+            board.note.remote(run.job.level.name, note)
+
+
 def _run_all(
     runs: list[LevelRun],
     board: Any,
     placement_timeout_s: float,
     on_progress: Callable[[ProgressSnapshot], None],
-) -> None:
-    """Start every run and watch until each has ended; Ctrl-C stops them all first."""
+) -> tuple[str, ...]:
+    """Start every run and watch until each has ended; Ctrl-C stops them all first. Returns the levels' notes."""
     for run in runs:
         run.start()
+    notes: dict[str, None] = {}
     watchdog = PlacementWatchdog(placement_timeout_s)
+
+    def look() -> ProgressSnapshot | None:
+        if snapshot := _look(board):
+            notes.update(dict.fromkeys(note for level in snapshot.values() for note in level.notes))
+            on_progress(snapshot)
+        return snapshot
+
     try:
         while any(run.active for run in runs):
             time.sleep(LOOK_EVERY_S)
-            if snapshot := _look(board):
-                on_progress(snapshot)
+            if snapshot := look():
                 watchdog.look([run for run in runs if run.active], snapshot)
-        if snapshot := _look(board):
-            on_progress(snapshot)
+        look()
     except BaseException:
         _cancel(runs, board)
         raise
+    return tuple(notes)
 
 
 def _look(board: Any) -> dict[str, LevelProgress] | None:
@@ -254,7 +273,13 @@ def _take_model(checkpoint: Any, target: Path) -> Path:
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     with checkpoint.as_directory() as directory:
-        read_manifest(Path(directory), SHARED_MANIFEST)
+        try:
+            read_manifest(Path(directory), SHARED_MANIFEST)
+        except DigestMismatch as exc:
+            raise LevelFailed(
+                f"the last checkpoint of {target.name} is damaged ({exc}). Run the same command again to go on "
+                "from the one before"
+            ) from exc
         for name in MODEL_FILES:
             shutil.copyfile(Path(directory) / name, aside / name)
     shutil.rmtree(target, ignore_errors=True)

@@ -72,4 +72,5 @@ def fit_from_dict(values: dict[str, Any]) -> FitReport:
         name: LevelFit(**{**facts, "model_dir": Path(facts["model_dir"])})
         for name, facts in values["levels"].items()
     }
-    return FitReport(levels, ExchangeReport(**values["exchange"]), values["seconds"])
+    exchange, notes = ExchangeReport(**values["exchange"]), tuple(values.get("notes", ()))
+    return FitReport(levels, exchange, values["seconds"], notes)

@@ -35,6 +35,8 @@ class LevelJob(Settings):
     """Rows of an earlier nest's corpus among the training rows; the same at every level."""
     placement_timeout_s: float = 180.0
     """How long a level waits for the others to be placed before it starts without them."""
+    checkpoints_dir: str | None = None
+    """Where this level's checkpoints lie; None: only the one that Ray Train names is looked at."""
     exchange_actor: str | None = None
     """None: the level trains without its peers."""
     board_actor: str | None = None

@@ -27,7 +27,7 @@ CHARTED = (
     "targets_stale",
     "targets_lost",
 )
-LEFT_OUT = ("eta_s", "max_steps")
+LEFT_OUT = ("eta_s", "max_steps", "notes")
 
 
 class Journal:

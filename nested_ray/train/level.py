@@ -176,15 +176,18 @@ class LevelTrainer:
             self.counters = Counters(**state.cursor["counters"])
         self.recent = RecentLosses(**state.cursor["recent"])
         self.cursor = PairingCursor.from_json(state.cursor["pairing"])
+        self.pool.newest_step = dict(state.cursor.get("newest_step", {}))
         self._before = replace(self.counters)
 
     def _cursor_json(self) -> dict[str, Any]:
         return {
             "rank": self.rank,
+            "world_size": self.world_size,
             "step": self.step,
             "pairing": self.cursor.to_json(),
             "counters": asdict(self.counters),
             "recent": asdict(self.recent),
+            "newest_step": self.pool.newest_step,
         }
 
     @property

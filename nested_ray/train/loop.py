@@ -31,6 +31,7 @@ from nested_ray.train.level import LevelTrainer
 from nested_ray.train.lr import current_lr
 from nested_ray.train.pairing import belongs_to_rank
 from nested_ray.train.progress import WorkerProgress
+from nested_ray.train.restoring import Start, find_start
 
 
 def train_loop_per_worker(config: dict[str, Any]) -> dict[str, Any]:
@@ -38,20 +39,26 @@ def train_loop_per_worker(config: dict[str, Any]) -> dict[str, Any]:
     job = LevelJob.from_dict(config)
     torch.set_num_threads(num_threads(job))
     with open_exchange(job) as exchange:
-        trainer = open_trainer(job, exchange)
+        start = find_start(job)
+        trainer = open_trainer(job, exchange, start)
         with open_board(job, trainer) as board:
-            make_steps(trainer, board)
+            if board and start.note:
+                board.note(start.note)
+            make_steps(trainer, board, reported=start.known)
         return summary(trainer)
 
 
-def make_steps(trainer: LevelTrainer, board: BoardClient | None) -> None:
-    """Train to the last step or until the run is cancelled; either way nothing learned is lost."""
+def make_steps(trainer: LevelTrainer, board: BoardClient | None, *, reported: bool) -> None:
+    """Train to the last step or until the run is cancelled; either way nothing learned is lost.
+
+    `reported` says whether Ray Train knows where the trainer stands now.
+    """
     first_step, every = trainer.step, trainer.job.level.budget.checkpoint_every_steps
     while not trainer.done and not is_cancelled(trainer, board):
         trainer.make_step()
         if not trainer.done and trainer.step % every == 0:
             report_checkpoint(trainer, CheckpointUploadMode.ASYNC)
-    if trainer.step > first_step:
+    if trainer.step > first_step or not reported:
         report_checkpoint(trainer, CheckpointUploadMode.SYNC)
 
 
@@ -92,16 +99,13 @@ def open_exchange(job: LevelJob) -> Iterator[RayExchange | None]:
         exchange.close()
 
 
-def open_trainer(job: LevelJob, exchange: RayExchange | None) -> LevelTrainer:
-    """A trainer with fresh weights, or as its last checkpoint left it."""
-    context = ray.train.get_context()
-    rank = context.get_world_rank()
-    checkpoint = ray.train.get_checkpoint()
-    if checkpoint is None:
+def open_trainer(job: LevelJob, exchange: RayExchange | None, start: Start) -> LevelTrainer:
+    """A trainer with fresh weights, or as a checkpoint left it."""
+    if start.folder is None:
         return new_trainer(job, exchange, fresh_decoder(job))
-    with checkpoint.as_directory() as directory:
-        state = load_state(Path(directory), rank=rank)
-        trainer = new_trainer(job, exchange, saved_decoder(job, Path(directory)))
+    # Twice verified: here, and where it was chosen, for which every worker's files are read.
+    state = load_state(start.folder, rank=ray.train.get_context().get_world_rank())
+    trainer = new_trainer(job, exchange, saved_decoder(job, start.folder))
     trainer.restore(state)
     return trainer
 

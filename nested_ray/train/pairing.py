@@ -82,8 +82,8 @@ class RecordPool:
         self._keep = keep
         self._max_staleness_steps = max_staleness_steps
         self._records: dict[str, deque[Record]] = {}
-        self._newest_step: dict[str, int] = {}
-        """Where each teacher stands."""
+        self.newest_step: dict[str, int] = {}
+        """Where each teacher stands; part of every checkpoint, so that staleness is judged as before."""
         self.num_stale = 0
 
     def add(self, records: Iterable[Record]) -> None:
@@ -91,7 +91,7 @@ class RecordPool:
         for record in records:
             level = record.header.level
             # The last one to arrive, not the highest: a teacher that restarts counts from its checkpoint.
-            self._newest_step[level] = record.header.weights_step
+            self.newest_step[level] = record.header.weights_step
             self._records.setdefault(level, deque(maxlen=self._keep)).append(record)
         self._drop_stale()
 
@@ -100,7 +100,7 @@ class RecordPool:
         self._drop_trained(set(trained))
         newest = max(
             (record for box in self._records.values() for record in box),
-            key=lambda record: record.header.weights_step - self._newest_step[record.header.level],
+            key=lambda record: record.header.weights_step - self.newest_step[record.header.level],
             default=None,
         )
         if newest is None:
@@ -116,7 +116,7 @@ class RecordPool:
 
     def _drop_stale(self) -> None:
         for level, box in self._records.items():
-            oldest = self._newest_step[level] - self._max_staleness_steps
+            oldest = self.newest_step[level] - self._max_staleness_steps
             fresh = [record for record in box if record.header.weights_step >= oldest]
             self.num_stale += len(box) - len(fresh)
             self._records[level] = deque(fresh, maxlen=self._keep)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 
@@ -64,6 +64,8 @@ class LevelProgress:
     """How often its workers came back after a failure."""
     pids: tuple[int, ...] = ()
     """Processes of its workers, by rank."""
+    notes: tuple[str, ...] = ()
+    """What went wrong and was mended, in sentences."""
     first_step: int = 0
     """Where these processes began: 0, or the step of the checkpoint that they go on from."""
     cpu_seconds: float = 0.0
@@ -92,6 +94,7 @@ class ProgressBoard:
     started: bool = False
     _workers: dict[str, dict[int, WorkerProgress | None]] = field(default_factory=dict)
     _arrivals: Counter[tuple[str, int]] = field(default_factory=Counter)
+    _notes: dict[str, list[str]] = field(default_factory=dict)
 
     def arrive(self, level: str, rank: int) -> None:
         """A worker is ready to start, or back after a restart."""
@@ -114,8 +117,17 @@ class ProgressBoard:
         self.started = True
         return self.cancelled
 
+    def note(self, level: str, text: str) -> None:
+        """Keep a sentence about a level for whoever watches; a restarted worker may say it again."""
+        notes = self._notes.setdefault(level, [])
+        if text not in notes:
+            notes.append(text)
+
     def snapshot(self) -> dict[str, LevelProgress]:
-        return {plan.level: self._level(plan) for plan in self.plans}
+        return {
+            plan.level: replace(self._level(plan), notes=tuple(self._notes.get(plan.level, ())))
+            for plan in self.plans
+        }
 
     def _level(self, plan: LevelPlan) -> LevelProgress:
         arrived = self._workers.get(plan.level, {})

@@ -22,8 +22,11 @@ CHANGEABLE: Any = {
     "max_failures": True,
     "evaluation": True,
     "review": True,
+    "checkpoints": True,
     "levels": {
-        "__all__": {"budget": {"num_workers", "sharding", "use_gpu", "checkpoint_every_steps", "max_steps"}}
+        "__all__": {
+            "budget": {"num_workers", "sharding", "use_gpu", "checkpoint_every_steps", "max_steps"}
+        }
     },
 }
 """Settings that may differ when a run goes on: what it has learned so far stays right."""
@@ -188,8 +191,17 @@ def newest_number(runs: Path, name: str) -> int:
 
 def is_resumable(path: Path, config: TrainConfig) -> bool:
     """Unfinished, and started with settings that learn the same."""
-    if (path / "finished.json").exists():
-        return False
+    return not (path / "finished.json").exists() and learns_the_same(path, config)
+
+
+def has_sibling(path: Path, config: TrainConfig) -> bool:
+    """Whether another run of this name on this machine has settings that learn the same."""
+    runs = path.parent.glob(f"{path.name.rpartition('-')[0]}-*")
+    return any(each != path and learns_the_same(each, config) for each in runs)
+
+
+def learns_the_same(path: Path, config: TrainConfig) -> bool:
+    """Whether a run was started with settings that learn the same."""
     try:
         return read_facts(path).get("config_digest") == config_digest(config)
     except (OSError, ValueError):

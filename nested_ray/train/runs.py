@@ -77,6 +77,7 @@ def level_runs(config: TrainConfig, jobs: list[LevelJob], storage: Path) -> list
     for job in jobs:
         use_gpu = job.level.name in gpus
         resources = {"CPU": cpu_share, **({"GPU": 1.0} if use_gpu else {})}
+        job = job.model_copy(update={"checkpoints_dir": str(storage / job.level.name)})
         runs.append(LevelRun(job, resources, use_gpu, storage, config.max_failures))
     return runs
 

@@ -1,6 +1,7 @@
 """Levels that train side by side on a local Ray, and what is left when parts of it are killed."""
 
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -9,6 +10,7 @@ import ray
 from datasets import Dataset
 from ray.util import list_named_actors
 
+from nested_ray.checkpoints import step_of
 from nested_ray.config.train import TrainConfig
 from nested_ray.distill.exchange import ExchangeReport
 from nested_ray.errors import LevelFailed
@@ -190,3 +192,39 @@ def test_an_interrupted_run_goes_on_from_the_step_it_was_interrupted_at(
     assert seen[-1] < 5000
     again = fit(config(max_steps=1, names=("syntax",)), datasets, tmp_path, solo=True)
     assert seen[-1] <= again.levels["syntax"].steps < 5000
+
+
+def test_a_level_goes_on_whatever_happened_to_its_checkpoints(cluster, datasets, tmp_path):
+    storage = tmp_path / "ray" / "syntax"
+
+    def train(max_steps):
+        report = fit(config(max_steps=max_steps, names=("syntax",)), datasets, tmp_path, solo=True)
+        level = report.levels["syntax"]
+        assert (level.steps, level.tokens_seen) == (max_steps, max_steps * 4 * 32)
+        return report.notes
+
+    def checkpoints():
+        """By step, oldest first."""
+        return sorted(storage.glob("checkpoint_*/"), key=step_of)
+
+    assert train(50) == ()
+    assert [step_of(folder) for folder in checkpoints()] == [40, 50]
+
+    weights = checkpoints()[-1] / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    (note,) = train(60)
+    assert "syntax goes on from step 40" in note
+    assert f"{weights} should have sha256" in note
+
+    shutil.rmtree(checkpoints()[-1])  # Ray Train would refuse to start
+    (note,) = train(70)
+    assert f"{storage}/checkpoint_" in note and "is gone" in note
+
+    (storage / "checkpoint_manager_snapshot.json").write_text('{"checkpoint_res')
+    for folder in checkpoints():
+        (folder / "manifest.json").unlink()
+    unreadable, anew = train(20)
+    assert "checkpoint_manager_snapshot.json cannot be read" in unreadable
+    assert "none of syntax's checkpoints is whole, so it begins anew at step 0" in anew
