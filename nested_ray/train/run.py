@@ -32,6 +32,7 @@ from nested_ray.train.reporter import Reporter
 from nested_ray.train.review import learn_reviews
 from nested_ray.train.run_report import write_report
 from nested_ray.train.rundir import RunDir, open_run
+from nested_ray.train.uploads import uploading
 
 FIT_FILE = "fit.json"
 
@@ -75,15 +76,24 @@ def run(
         reporter.note(f"run {run_dir.run_id}{' goes on' if run_dir.resumed else ''}")
         if run_dir.note:
             reporter.note(run_dir.note)
+        given = config
         parent = fix_parent(config, run_dir.path, registry)
         if parent is not None:
             config = continued(config, parent)
             reporter.note(f"going on from {parent.label}")
         prepared = prepare(config, run_dir, reporter, registry, parent)
-        fit = train_levels(config, prepared, run_dir, reporter, solo=solo)
-        parent_dir = registry.fetch(parent) if parent else None
-        nest_dir, report = build_nest(config, prepared, fit, run_dir, reporter, parent_dir)
-        version = publish(config, prepared, fit, nest_dir, registry, run_dir, reporter)
+        with uploading(
+            given,
+            registry.artifacts,
+            run_dir,
+            learned_from=f"{prepared.datasets.root.name} {parent.label if parent else ''}".strip(),
+            fresh=fresh,
+            note=reporter.note,
+        ):
+            fit = train_levels(config, prepared, run_dir, reporter, solo=solo)
+            parent_dir = registry.fetch(parent) if parent else None
+            nest_dir, report = build_nest(config, prepared, fit, run_dir, reporter, parent_dir)
+            version = publish(config, prepared, fit, nest_dir, registry, run_dir, reporter)
         run_dir.finish(version.version)
         return RunResult(version, report, fit, heldout_lines(config, prepared))
 
@@ -98,10 +108,15 @@ def train_levels(
     names = [level.name for level in config.levels]
     title = f"training {', '.join(names)} {'solo' if solo else 'together'}"
     with Journal(run_dir.path) as journal, reporter.stage(title):
+        said: set[str] = set()
 
         def watch(snapshot: ProgressSnapshot) -> None:
             journal.note(snapshot)
             reporter.levels(snapshot)
+            for note in (note for level in snapshot.values() for note in level.notes):
+                if note not in said:
+                    said.add(note)
+                    reporter.note(note)
 
         fit = fit_prepared(config, prepared, run_dir.path, solo=solo, on_progress=watch)
     write_json(kept, fit_to_dict(fit))
