@@ -134,14 +134,17 @@ def skeleton(decoder: PreTrainedModel) -> PreTrainedModel:
 
 def whole_decoder(
     decoder: PreTrainedModel, bones: PreTrainedModel, *, keep: bool
-) -> PreTrainedModel | None:
-    """The decoder itself, or a plain one with all weights on the worker that keeps it; every worker takes part."""
+) -> PreTrainedModel:
+    """The decoder itself, or a plain one with all weights on the worker that keeps it and with none elsewhere.
+
+    Every worker takes part.
+    """
     if not any(isinstance(parameter, DTensor) for parameter in decoder.parameters()):
         return decoder
     weights = gathered(
         {name: parameter.detach() for name, parameter in decoder.named_parameters()}, keep=keep
     )
-    return _with_parameters(bones, lambda name, _: weights[name]) if keep else None
+    return _with_parameters(bones, lambda name, _: weights[name]) if keep else bones
 
 
 def _with_parameters(
