@@ -159,7 +159,7 @@ def outages_of(lives: list[Life], kills: Sequence[Kill], checkpoint_every: int) 
         at = hits[0].time if hits else last["time"]
         pace = steps_per_second(last)
         unseen = pace * max(0.0, min(at - last["time"] + SEEN_LATE_S, 2 * SEEN_LATE_S))
-        lost = last["step"] - first["first_step"]
+        lost = max(0, last["step"] - first["first_step"])
         outages.append(
             Outage(
                 level=last["level"],
