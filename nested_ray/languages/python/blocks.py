@@ -10,6 +10,7 @@ together with those behind it. A long class is read in the same way, member by m
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ _CLAUSES = r"(?!(?:else|elif|except|finally)\b)"
 _START = re.compile(rf"\n(?:{_CLAUSES}[^\W\d]|@)")
 _CLASS_BODY = re.compile(r":[ \t]*+(?:#[^\n]*+)?\n(?:[ \t]*+(?:#[^\n]*+)?\n)*+([ \t]++)(?=[^\s#])")
 _FUTURE = re.compile(r"from[ \t\f\\\r\n]++__future__")
+_QUOTES = ('"""', "'''")
+_MAX_STEPS = 8
 _BARE_WORD = re.compile(r"\s*+\w*+\s*+")
 _MIN_CLASS_CHARS = 2_000
 _MAX_HEADING_CHARS = 2_000
@@ -91,23 +94,54 @@ def _behind_future(text: str) -> _Blocks | None:
 def _read(blocks: _Blocks) -> tuple[Verdict, int]:
     """The verdict on all blocks together, and where the first block begins that is not whole."""
     text, bounds = blocks.text, blocks.bounds()
-    first, width = 0, 1
+    first, opened, last = 0, 0, 1  # from bound to bound; to `opened` the text was open
     while first < len(bounds) - 1:
-        last = min(first + width, len(bounds) - 1)
-        verdict = _read_block(text[bounds[first] : bounds[last]], blocks.setting)
+        verdict = _read_parts(text[bounds[first] : bounds[last]], blocks.setting)
+        if verdict is Verdict.SHARED:
+            last = _first_end(blocks, bounds, first, opened, last)
+            verdict = _read_block(text[bounds[first] : bounds[last]], blocks.setting)
         if verdict is Verdict.OPEN and last < len(bounds) - 1:
-            width *= 2  # so that a string of a thousand lines is not read a thousand times
+            opened, last = last, _next_end(text, bounds, first, last)
         elif verdict is Verdict.WHOLE:
-            first, width = last, 1
+            first, opened, last = last, last, last + 1
         else:
             return verdict, bounds[first]
     return Verdict.WHOLE, len(text)
 
 
+def _next_end(text: str, bounds: list[int], first: int, last: int) -> int:
+    """Where the text from `first` may end that is open at `last`: behind a long string, or twice as far.
+
+    Twice as far, so that a string of a thousand lines is not read a thousand times.
+    """
+    start, end = bounds[first], bounds[last]
+    for quote in _QUOTES if last - first <= _MAX_STEPS else ():
+        if text.count(quote, start, end) % 2 and (closing := text.find(quote, end)) >= 0:
+            return bisect_right(bounds, closing)
+    return min(2 * last - first, len(bounds) - 1)
+
+
+def _first_end(blocks: _Blocks, bounds: list[int], first: int, opened: int, last: int) -> int:
+    """Where the text from `first` is no longer open, as it is not at `last`, but is one bound before.
+
+    A class may have ended in between.
+    """
+    while last - opened > 1:
+        middle = (opened + last) // 2
+        verdict = _read_parts(blocks.text[bounds[first] : bounds[middle]], blocks.setting)
+        opened, last = (middle, last) if verdict is Verdict.OPEN else (opened, middle)
+    return last
+
+
 def _read_block(text: str, setting: Setting) -> Verdict:
-    members = _members(text, setting)
-    verdict = _read(members)[0] if members else Verdict.SHARED
+    verdict = _read_parts(text, setting)
     return _VERDICTS.of(text, setting) if verdict is Verdict.SHARED else verdict
+
+
+def _read_parts(text: str, setting: Setting) -> Verdict:
+    """What the members of a long class tell; of any other block, what the compiler says."""
+    members = _members(text, setting)
+    return _read(members)[0] if members else _VERDICTS.of(text, setting)
 
 
 def _members(text: str, setting: Setting) -> _Blocks | None:
@@ -119,11 +153,16 @@ def _members(text: str, setting: Setting) -> _Blocks | None:
     if body is None:
         return None
     heading, indent = text[: body.start(1)], body[1]
-    inside = Setting(setting.flags, heading)
-    if _VERDICTS.of(f"{indent}class _: pass\n", inside) is not Verdict.WHOLE:
+    headings = [heading]
+    if "\r" not in heading:
+        # Without its comments: whoever edits one has not changed the members.
+        headings.append(text[: body.start()] + ":\n")
+    settings = [Setting(setting.flags, each) for each in headings]
+    probe = f"{indent}class _: pass\n"
+    if any(_VERDICTS.of(probe, inside) is not Verdict.WHOLE for inside in settings):
         return None
     start = re.compile(rf"\n{indent}(?:{_CLAUSES}[^\W\d]|@)")
-    return _Blocks(text[body.start(1) :], inside, start)
+    return _Blocks(text[body.start(1) :], settings[-1], start)
 
 
 def _last_blocks(blocks: _Blocks) -> str | None:

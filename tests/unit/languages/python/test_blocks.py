@@ -69,6 +69,18 @@ MEMBERS = "".join(f"    def m{i}(self):\n        return {i}\n" for i in range(80
         "class A(metaclass=f({1:\n    2})):\n" + MEMBERS,
         "class A: x = {1:\n    2}\n" + MEMBERS,
         "class A:\n" + MEMBERS + "    nonlocal m1\n",
+        "class A:\n    # why\n    #\n" + MEMBERS,
+        "class A: # why\r    global m1\n" + MEMBERS,
+        "class A:\n    # why\r    global m1\n" + MEMBERS,
+        "class A:\n    # \0\n" + MEMBERS,
+        "class A(  # why :\n    B\n):\n" + MEMBERS,
+        "class A:\n"
+        + MEMBERS
+        + "    x = '''\nfoo\nbar\n''', \"\"\"\nfoo\n\"\"\"\n"
+        + MEMBERS
+        + "x\n",
+        "class A:\n" + MEMBERS + "    x = (\nfoo,\nbar,\nfoo)\n" + MEMBERS + "x\ny\nz\n",
+        "class A:\n" + MEMBERS + "    x = (\nfoo,\nbar,\nfoo)\n" + MEMBERS + "x\ny\nglobal z\n",
     ],
 )
 def test_what_blocks_say_of_each_other_is_heard(text: str) -> None:
