@@ -26,8 +26,9 @@ from nested_ray.errors import DigestMismatch, LevelFailed
 from nested_ray.train.board import start_board
 from nested_ray.train.job import level_jobs
 from nested_ray.train.mending import mend
+from nested_ray.train.placement import PlacementWatchdog
 from nested_ray.train.progress import LevelPlan, LevelProgress, ProgressSnapshot
-from nested_ray.train.runs import LevelRun, PlacementWatchdog, level_runs
+from nested_ray.train.runs import LevelRun, level_runs
 
 logger = logging.getLogger(__name__)
 
@@ -183,17 +184,15 @@ def _run_all(
     notes: dict[str, None] = {}
     watchdog = PlacementWatchdog(placement_timeout_s)
 
-    def look() -> ProgressSnapshot | None:
+    def look() -> None:
         if snapshot := _look(board):
             notes.update(dict.fromkeys(note for level in snapshot.values() for note in level.notes))
-            on_progress(snapshot)
-        return snapshot
+            on_progress(watchdog.look([run for run in runs if run.active], snapshot))
 
     try:
         while any(run.active for run in runs):
             time.sleep(LOOK_EVERY_S)
-            if snapshot := look():
-                watchdog.look([run for run in runs if run.active], snapshot)
+            look()
         look()
     except BaseException:
         _cancel(runs, board)

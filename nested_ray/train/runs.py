@@ -1,4 +1,4 @@
-"""One level's Ray Train run in its thread, what it asks of the cluster, and when it is hopeless."""
+"""One level's Ray Train run in its thread, and what it asks of the cluster."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
 from nested_ray.config.train import TrainConfig
-from nested_ray.errors import LevelFailed
 from nested_ray.train.job import LevelJob
 from nested_ray.train.loop import train_loop_per_worker
-from nested_ray.train.progress import ProgressSnapshot
 
 
 @dataclass
@@ -98,38 +96,3 @@ def _cpu_share(num_workers: int) -> float:
     free = ray.available_resources().get("CPU", 0.0)
     share = int(100 * free / num_workers) / 100
     return min(1.0, max(share, 0.01))
-
-
-class PlacementWatchdog:
-    """Gives up levels that the cluster, even empty, is too small for.
-
-    Ray Train itself retries for ever. A level that only waits for others to free their share waits
-    on, and a growing cluster has `timeout_s` to grow.
-    """
-
-    def __init__(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
-        self._too_small_since: dict[str, float] = {}
-
-    def look(self, runs: list[LevelRun], snapshot: ProgressSnapshot) -> None:
-        for run in runs:
-            level = run.job.level.name
-            if snapshot[level].state != "waiting" or not (lacking := _lacking(run)):
-                self._too_small_since.pop(level, None)
-                continue
-            since = self._too_small_since.setdefault(level, time.monotonic())
-            if time.monotonic() - since > self._timeout_s:
-                run.error = LevelFailed(
-                    f"the cluster has no place for it even when empty ({lacking}); "
-                    "add nodes or lower num_workers"
-                )
-
-
-def _lacking(run: LevelRun) -> str:
-    """What the whole cluster lacks for a run: `GPU: 1 asked for, 0 there`; empty when it fits."""
-    total, num_workers = ray.cluster_resources(), run.job.level.budget.num_workers
-    return ", ".join(
-        f"{name}: {amount * num_workers:g} asked for, {total.get(name, 0):g} there"
-        for name, amount in run.resources.items()
-        if total.get(name, 0) < amount * num_workers
-    )
