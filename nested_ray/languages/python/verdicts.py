@@ -12,7 +12,7 @@ from enum import Enum, auto
 from nested_ray.languages.python.compiler import Outcome, try_compile
 
 _GLOBAL = re.compile(r"\bglobal\b")
-_AT_MARGIN = re.compile(r"^[^\s#]|\f", re.MULTILINE)  # a form feed sets the column to 0
+_AT_MARGIN = re.compile(r"(?:^|\r)[^\s#]|\f", re.MULTILINE)  # a form feed sets the column to 0
 _MAX_CHARS = 8_000_000
 _MAX_BLOCKS = 50_000
 

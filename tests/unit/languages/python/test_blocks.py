@@ -65,6 +65,7 @@ MEMBERS = "".join(f"    def m{i}(self):\n        return {i}\n" for i in range(80
         "class A:\n" + MEMBERS + "(x)\n" + MEMBERS,
         "class A:\n" + MEMBERS + "  x = 1\n" + MEMBERS,
         "class A:\n" + MEMBERS + "\fif x:\n        y\n" + MEMBERS,
+        "class A:\n" + MEMBERS + "    def f(self):\n        x\ry\n" + MEMBERS,
         "class A:\n" + MEMBERS + "if x:\n" + MEMBERS + "    from y import *\n",
         "class A(metaclass=f({1:\n    2})):\n" + MEMBERS,
         "class A: x = {1:\n    2}\n" + MEMBERS,
