@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,33 +32,34 @@ from nested_ray.train.lr import current_lr
 from nested_ray.train.pairing import belongs_to_rank
 from nested_ray.train.progress import WorkerProgress
 from nested_ray.train.restoring import Start, find_start
+from nested_ray.train.scratch import clear_scratch, new_scratch
 
 
 def train_loop_per_worker(config: dict[str, Any]) -> dict[str, Any]:
     """Train one worker of one level to its last step; rank 0's summary is the run's result."""
     job = LevelJob.from_dict(config)
     torch.set_num_threads(num_threads(job))
+    clear_scratch(job, ray.train.get_context().get_world_rank())
     with open_exchange(job) as exchange:
         start = find_start(job)
         trainer = open_trainer(job, exchange, start)
         with open_board(job, trainer) as board:
             if board and start.note:
                 board.note(start.note)
-            make_steps(trainer, board, reported=start.known)
+            if start.folder is not None and not start.known:
+                report_again(trainer, start.folder)
+            make_steps(trainer, board)
         return summary(trainer)
 
 
-def make_steps(trainer: LevelTrainer, board: BoardClient | None, *, reported: bool) -> None:
-    """Train to the last step or until the run is cancelled; either way nothing learned is lost.
-
-    `reported` says whether Ray Train knows where the trainer stands now.
-    """
+def make_steps(trainer: LevelTrainer, board: BoardClient | None) -> None:
+    """Train to the last step or until the run is cancelled; either way nothing learned is lost."""
     first_step, every = trainer.step, trainer.job.level.budget.checkpoint_every_steps
     while not trainer.done and not is_cancelled(trainer, board):
         trainer.make_step()
         if not trainer.done and trainer.step % every == 0:
             report_checkpoint(trainer, CheckpointUploadMode.ASYNC)
-    if trainer.step > first_step or not reported:
+    if trainer.step > first_step:
         report_checkpoint(trainer, CheckpointUploadMode.SYNC)
 
 
@@ -233,12 +234,29 @@ def measure(trainer: LevelTrainer, pace: Pace) -> WorkerProgress:
 
 def report_checkpoint(trainer: LevelTrainer, mode: CheckpointUploadMode) -> None:
     """Hand a checkpoint to Ray Train; every rank takes part. The folder is deleted once uploaded."""
-    directory = tempfile.mkdtemp(prefix="nested-ray-checkpoint-")
-    trainer.save(Path(directory))
+    directory = new_scratch(trainer.job, trainer.rank)
+    trainer.save(directory)
     ray.train.report(
         {"step": trainer.step, "ce": trainer.recent.ce},
         checkpoint=Checkpoint.from_directory(directory),
         checkpoint_upload_mode=mode,
+        delete_local_checkpoint_after_upload=True,
+    )
+
+
+def report_again(trainer: LevelTrainer, checkpoint: Path) -> None:
+    """Make a checkpoint the newest that Ray Train knows, so that it keeps this one and not a damaged one.
+
+    Saving it anew would move the weights by a rounding error; its files are copied as they are.
+    """
+    copy = None
+    if trainer.rank == 0:
+        directory = new_scratch(trainer.job, trainer.rank)
+        shutil.copytree(checkpoint, directory, dirs_exist_ok=True)
+        copy = Checkpoint.from_directory(directory)
+    ray.train.report(
+        {"step": trainer.step, "ce": trainer.recent.ce},
+        checkpoint=copy,
         delete_local_checkpoint_after_upload=True,
     )
 
