@@ -10,7 +10,6 @@ import io
 import logging
 import os
 import secrets
-import shutil
 import signal
 import socket
 import sys
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nested_ray.cli.session_folder import session_folder
 from nested_ray.errors import ConfigError, TrainingError
 
 NAMESPACE = "nested-ray"
@@ -59,16 +59,15 @@ def ray_session(home: Path, *, object_store_bytes: int = 400 << 20) -> Iterator[
 
 def local_session(home: Path, object_store_bytes: int) -> Iterator[RaySession]:
     """A cluster of our own; its folder is deleted at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="nested-ray-"))
-    os.environ.update(local_environment(home, folder))
-    try:
-        yield start_local(home, folder, object_store_bytes)
-    finally:
-        import ray
+    with session_folder() as folder:
+        os.environ.update(local_environment(home, folder))
+        try:
+            yield start_local(home, folder, object_store_bytes)
+        finally:
+            import ray
 
-        ray.shutdown()
-        os.environ.pop("RAY_ADDRESS", None)
-        shutil.rmtree(folder, ignore_errors=True)
+            ray.shutdown()
+            os.environ.pop("RAY_ADDRESS", None)
 
 
 class RayMessages(io.TextIOBase):
