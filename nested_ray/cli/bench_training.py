@@ -199,3 +199,229 @@ def together(
             last_sees_window=level_3_sees is not None,
         )
     typer.echo(jsonlib.dumps(report.to_json(), indent=1) if json else report.to_markdown())
+
+
+@app.command("continual")
+def continual(
+    config: Annotated[
+        Path,
+        typer.Argument(help="A training config: its corpus is the old code, its levels the nest."),
+    ],
+    corpus: Annotated[
+        str,
+        typer.Option(
+            help="The new code: PATH, git:PATH@REVISION, git:PATH@OLD..NEW, package:NAME."
+        ),
+    ],
+    include: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these paths of the new code, as in .gitignore (repeatable)."),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Change one setting: --set continual.lr_factor=0.5 (repeatable)."
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Old nests, each continued in every way.")] = 2,
+    share: Annotated[
+        float,
+        typer.Option(min=0.01, help="Batches for new code, as a share of the levels' budgets."),
+    ] = 0.5,
+    heldout_rows: Annotated[int, typer.Option(min=1, help="Windows to measure on.")] = 24,
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """What a nest forgets when it learns new code: with replay and per-level frequencies, and without.
+
+    Trains the config's levels on its corpus, then goes on with the new one in four ways at equal tokens, all in
+    one process, and compares the loss on old and new held-out code.
+    """
+    import json as jsonlib
+    from dataclasses import asdict
+    from tempfile import TemporaryDirectory
+
+    import torch
+    from rich.console import Console
+
+    from nested_ray.cli.progress import stage_bars
+    from nested_ray.cli.train import load_config
+    from nested_ray.corpus.sources import parse_source
+    from nested_ray.train.continual_comparison import PairOfCorpora, compare_continual, to_markdown
+
+    settings = load_config(config, None, overrides or [])
+    filters = settings.corpus.filters.model_copy(
+        update={"include": tuple(include or ()), "exclude": ()}
+    )
+    new = settings.corpus.model_copy(
+        update={"sources": (parse_source(corpus),), "filters": filters}
+    )
+    torch.set_num_threads(1)
+    bars = stage_bars(Console(stderr=True))
+    task = bars.add_task("reading the code", total=None)
+    with bars, TemporaryDirectory(prefix="nested-ray-") as folder:
+        comparison = compare_continual(
+            PairOfCorpora.build(settings, new, Path(folder)),
+            seeds=range(seeds),
+            heldout_rows=heldout_rows,
+            budget_share=share,
+            on_step=lambda name, done, total: bars.update(
+                task, description=name, completed=done, total=total
+            ),
+        )
+    typer.echo(jsonlib.dumps(asdict(comparison), indent=1) if json else to_markdown(comparison))
+
+
+@app.command("targets")
+def targets(
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder, .gguf file or hub id of a pretrained model: also compare gradients, with it "
+            "as teacher and its first layers as student."
+        ),
+    ] = None,
+    vocabulary: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="Vocabulary to time; repeat. [default: 4096, 8192, 32768, 49152]",
+            show_default=False,
+        ),
+    ] = None,
+    drop_layers: Annotated[int, typer.Option(min=1, help="Late layers the student lacks.")] = 3,
+    windows: Annotated[int, typer.Option(min=1, help="Windows of 255 tokens to compare on.")] = 12,
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Processor time per token of encoding and decoding soft targets, and how right their gradient is."""
+    import json as jsonlib
+    from dataclasses import asdict
+
+    import torch
+
+    from nested_ray.train.targets_bench import (
+        compare_gradients,
+        costs_table,
+        errors_table,
+        measure_cost,
+    )
+
+    torch.set_num_threads(1)
+    costs = []
+    for size in vocabulary or (4096, 8192, 32_768, 49_152):
+        typer.echo(f"… vocabulary of {size:,}", err=True)
+        costs.append(measure_cost(size))
+    errors, positions, kl = [], 0, 0.0
+    if model is not None:
+        typer.echo(f"… gradients of {model}", err=True)
+        errors, positions, kl = compare_gradients(
+            model, drop_layers=drop_layers, windows=windows, window_tokens=255
+        )
+    if json:
+        figures = {
+            "costs": [asdict(cost) for cost in costs],
+            "gradients": {
+                "positions": positions,
+                "kl": kl,
+                "errors": [asdict(error) for error in errors],
+            },
+        }
+        typer.echo(jsonlib.dumps(figures, indent=1))
+        return
+    typer.echo(costs_table(costs))
+    if errors:
+        typer.echo(
+            f"{positions:,} positions; the student is {kl:.2f} nats away from the teacher.\n"
+        )
+        typer.echo(errors_table(errors))
+
+
+RunArgument = Annotated[
+    Path,
+    typer.Argument(
+        help="A finished run, such as .nested-ray/runs/quickstart-1.", exists=True, file_okay=False
+    ),
+]
+
+
+@app.command("throughput")
+def throughput(
+    run_dir: RunArgument,
+    level: Annotated[str | None, typer.Option(help="Which one. [default: the first]")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Timed steps per round.")] = 10,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each contender.")] = 5,
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """A level alone beside transformers' Trainer and a bare PyTorch loop: same model, rows, optimiser."""
+    import json as jsonlib
+    from dataclasses import asdict
+
+    import torch
+    from rich.console import Console
+
+    from nested_ray.cli.progress import stage_bars
+    from nested_ray.models.precision import choose_dtype
+    from nested_ray.train.speed_bench import compare_throughput, to_markdown
+    from nested_ray.train.together_runs import CPU, Setting, start_decoder
+
+    torch.set_num_threads(1)
+    setting = Setting.of_run(run_dir)
+    name = level or setting.levels[0]
+    if name not in setting.levels:
+        raise typer.BadParameter(f"{name} is none of {', '.join(setting.levels)}")
+    job = setting.jobs(0)[name]
+    width = start_decoder(job).config.hidden_size
+    bars = stage_bars(Console(stderr=True))
+    task = bars.add_task("", total=None)
+    with bars:
+        result = compare_throughput(
+            job,
+            setting.datasets.level(name, "train"),
+            choose_dtype(job.level.budget.precision, CPU, width),
+            steps=steps,
+            rounds=rounds,
+            on_round=lambda done, total, contender: bars.update(
+                task, description=contender, completed=done, total=total
+            ),
+        )
+    typer.echo(jsonlib.dumps(asdict(result), indent=1) if json else to_markdown(result))
+
+
+@app.command("overhead")
+def overhead(
+    run_dir: RunArgument,
+    steps: Annotated[int, typer.Option(min=4, help="Per level.")] = 60,
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """What the exchange adds to a step: every step with it and without, on the same batch."""
+    import json as jsonlib
+    from dataclasses import asdict
+
+    import torch
+    from rich.console import Console
+
+    from nested_ray.cli.progress import stage_bars
+    from nested_ray.models.precision import choose_dtype
+    from nested_ray.train.overhead_bench import measure_overhead, to_markdown
+    from nested_ray.train.together_runs import CPU, Setting, start_decoder
+
+    torch.set_num_threads(1)
+    setting = Setting.of_run(run_dir)
+    jobs = list(setting.jobs(0).values())
+    bars = stage_bars(Console(stderr=True))
+    task = bars.add_task("steps with and without exchange", total=None)
+    with bars:
+        result = measure_overhead(
+            jobs,
+            {name: setting.datasets.level(name, "train") for name in setting.levels},
+            {
+                job.level.name: choose_dtype(
+                    job.level.budget.precision, CPU, start_decoder(job).config.hidden_size
+                )
+                for job in jobs
+            },
+            steps=steps,
+            on_step=lambda done, total: bars.update(task, completed=done, total=total),
+        )
+    if json:
+        typer.echo(jsonlib.dumps([asdict(level) for level in result], indent=1))
+    else:
+        typer.echo(to_markdown(result))

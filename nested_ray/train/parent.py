@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TypeVar
 
+from nested_ray.config.continual import ContinualConfig
 from nested_ray.config.levels import (
     FineTuned,
     LearningRate,
@@ -91,18 +92,22 @@ def check_levels(config: TrainConfig, parent: NestVersion) -> None:
 def continued_level(
     level: LevelConfig, position: int, config: TrainConfig, parent: NestVersion
 ) -> LevelConfig:
-    source, budget, settings = level.model, level.budget, config.continual
+    source = level.model
     fine_tuning = (
         {"lora": source.lora, "weights": source.weights} if isinstance(source, FineTuned) else {}
     )
+    model = RegistryModel(nest=parent.nest, version=parent.version, level=level.name, **fine_tuning)
+    return paced(level, position, config.continual).model_copy(update={"model": model})
+
+
+def paced(level: LevelConfig, position: int, settings: ContinualConfig) -> LevelConfig:
+    """The level with its continuing rate and frequency, and as many batches as before."""
+    budget = level.budget
     every = settings.update_every.get(level.name, budget.update_every << position)
     slower = budget.update_every / every
-    factor = settings.lr_factor if isinstance(source, ScratchModel) else 1.0
+    factor = settings.lr_factor if isinstance(level.model, ScratchModel) else 1.0
     return level.model_copy(
         update={
-            "model": RegistryModel(
-                nest=parent.nest, version=parent.version, level=level.name, **fine_tuning
-            ),
             "lr": continued_lr(level.lr, factor, slower),
             "budget": budget.model_copy(
                 update={
