@@ -24,7 +24,9 @@ def check(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="SOURCE...", help="PATH, git:PATH@REVISION or package:NAME (package:stdlib)."
+            metavar="SOURCE...",
+            help="PATH, git:PATH@REVISION, git:PATH@OLD..NEW (files changed between two commits), "
+            "package:NAME (package:stdlib) or completions:FILE (accepted completions, JSONL).",
         ),
     ] = None,
     config: Annotated[
