@@ -74,7 +74,7 @@ class MeasuredTrainer(LevelTrainer):
         super().__init__(job, **parts)
         self.clock = Clock()
         self.chosen: list[Choice] = []
-        self._repeat, self._deaf_to = repeat, deaf_to
+        self.repeat, self._deaf_to = repeat, deaf_to
         self._outside = 0.0
         """Processor seconds of the exchange within the batch under way."""
         self._has_teacher = False
@@ -95,10 +95,10 @@ class MeasuredTrainer(LevelTrainer):
         return result
 
     def _choose(self, batch_number: int) -> Choice:
-        if self._repeat is None:
+        if self.repeat is None:
             choice = super()._choose(batch_number)
-        elif batch_number < len(self._repeat.ids):
-            choice = Choice(self._repeat.ids[batch_number], self._repeat.paired[batch_number])
+        elif batch_number < len(self.repeat.ids):
+            choice = Choice(self.repeat.ids[batch_number], self.repeat.paired[batch_number])
         else:
             choice = Choice(f"private:{self.job.level.name}/more/{batch_number}", paired=False)
         self.chosen.append(choice)
