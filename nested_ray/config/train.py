@@ -97,6 +97,8 @@ class DistillConfig(Settings):
     """Newest records the exchange holds per level."""
     max_staleness_steps: int = Field(default=200, ge=1)
     """Records whose teacher has moved on by more steps are not used."""
+    record: bool = False
+    """Write down what every worker heard, in the run folder: its steps can then be made again exactly, to look into them."""
 
 
 class CheckpointsConfig(Settings):

@@ -24,6 +24,7 @@ from nested_ray.datasets.loader import IGNORED, Batch, batch_digest, load_batch
 from nested_ray.distill.exchange import Exchange, RecordHeader
 from nested_ray.distill.losses import Teacher
 from nested_ray.distill.mailbox import Undelivered
+from nested_ray.distill.recorded import key_of
 from nested_ray.distill.schedule import DistillSchedule
 from nested_ray.distill.targets import decode_targets, encode_targets
 from nested_ray.errors import TargetsMismatch
@@ -184,10 +185,15 @@ class LevelTrainer:
             "rank": self.rank,
             "world_size": self.world_size,
             "step": self.step,
+            # A resumed level computes as before: which format is the faster one is measured, and may come out otherwise.
+            "dtype": str(self._dtype).removeprefix("torch."),
+            "device": self.device.type,
             "pairing": self.cursor.to_json(),
             "counters": asdict(self.counters),
             "recent": asdict(self.recent),
             "newest_step": self.pool.newest_step,
+            # Names only: a live exchange delivers records again, a recording finds them by name.
+            "in_hand": [key_of(header) for header in self.pool.headers],
         }
 
     @property

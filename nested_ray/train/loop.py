@@ -31,6 +31,7 @@ from nested_ray.train.level import LevelTrainer
 from nested_ray.train.lr import current_lr
 from nested_ray.train.pairing import belongs_to_rank
 from nested_ray.train.progress import WorkerProgress
+from nested_ray.train.replay import record
 from nested_ray.train.restoring import Start, find_start
 from nested_ray.train.scratch import clear_scratch, new_scratch
 
@@ -43,6 +44,8 @@ def train_loop_per_worker(config: dict[str, Any]) -> dict[str, Any]:
     with open_exchange(job) as exchange:
         start = find_start(job)
         trainer = open_trainer(job, exchange, start)
+        if job.distill.record:
+            record(trainer)
         with open_board(job, trainer) as board:
             if board and start.note:
                 board.note(start.note)
@@ -106,7 +109,7 @@ def open_trainer(job: LevelJob, exchange: RayExchange | None, start: Start) -> L
         return new_trainer(job, exchange, fresh_decoder(job))
     # Twice verified: here, and where it was chosen, for which every worker's files are read.
     state = load_state(start.folder, rank=ray.train.get_context().get_world_rank())
-    trainer = new_trainer(job, exchange, saved_decoder(job, start.folder))
+    trainer = new_trainer(job, exchange, saved_decoder(job, start.folder), state.cursor)
     trainer.restore(state)
     return trainer
 
@@ -145,22 +148,29 @@ def weights_dtype(source: FineTuned) -> torch.dtype:
     return torch.bfloat16 if half else torch.float32
 
 
-def autocast_dtype(job: LevelJob, decoder: Any) -> torch.dtype:
-    """The format of matrix products; bf16 weights leave no choice."""
+def autocast_dtype(job: LevelJob, decoder: Any, cursor: dict[str, Any]) -> torch.dtype:
+    """The format of matrix products: that of the checkpoint's `cursor`; bf16 weights leave no choice."""
     if any(parameter.dtype is torch.bfloat16 for parameter in decoder.parameters()):
         return torch.bfloat16
     device = ray.train.torch.get_device()
+    if cursor.get("device") == device.type:
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[cursor["dtype"]]
     return choose_dtype(job.level.budget.precision, device, decoder.config.hidden_size)
 
 
-def new_trainer(job: LevelJob, exchange: RayExchange | None, decoder: Any) -> LevelTrainer:
+def new_trainer(
+    job: LevelJob,
+    exchange: RayExchange | None,
+    decoder: Any,
+    cursor: dict[str, Any] | None = None,
+) -> LevelTrainer:
     context = ray.train.get_context()
     return LevelTrainer(
         job,
         decoder=decoder,
         dataset=Dataset.load_from_disk(job.dataset_dir),
         exchange=exchange,
-        dtype=autocast_dtype(job, decoder),
+        dtype=autocast_dtype(job, decoder, cursor or {}),
         rank=context.get_world_rank(),
         world_size=context.get_world_size(),
         device=ray.train.torch.get_device(),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -95,11 +95,22 @@ class RecordPool:
             self._records.setdefault(level, deque(maxlen=self._keep)).append(record)
         self._drop_stale()
 
+    @property
+    def headers(self) -> list[RecordHeader]:
+        """Of every record in hand, each peer's oldest first."""
+        return [record.header for record in self._in_order()]
+
+    def refill(self, records: Iterable[Record]) -> None:
+        """Put back what `headers` named; where the teachers stand is not changed by it."""
+        for record in records:
+            box = self._records.setdefault(record.header.level, deque(maxlen=self._keep))
+            box.append(record)
+
     def take(self, trained: Iterable[str]) -> tuple[Record, ...]:
         """The newest record of a batch not in `trained`, with all other peers' of the same batch."""
         self._drop_trained(set(trained))
         newest = max(
-            (record for box in self._records.values() for record in box),
+            self._in_order(),
             key=lambda record: record.header.weights_step - self.newest_step[record.header.level],
             default=None,
         )
@@ -108,11 +119,15 @@ class RecordPool:
         batch_id = newest.header.batch_id
         by_level = {
             record.header.level: record
-            for box in self._records.values()
-            for record in box
+            for record in self._in_order()
             if record.header.batch_id == batch_id
         }
         return tuple(by_level.values())
+
+    def _in_order(self) -> Iterator[Record]:
+        """By teacher, and not by who spoke first: a level that was resumed must choose as before."""
+        for _, box in sorted(self._records.items()):
+            yield from box
 
     def _drop_stale(self) -> None:
         for level, box in self._records.items():

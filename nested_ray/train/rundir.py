@@ -23,6 +23,7 @@ CHANGEABLE: Any = {
     "evaluation": True,
     "review": True,
     "checkpoints": True,
+    "distill": {"record"},
     "levels": {
         "__all__": {
             "budget": {"num_workers", "sharding", "use_gpu", "checkpoint_every_steps", "max_steps"}

@@ -176,6 +176,38 @@ def test_a_killed_worker_goes_on_and_a_level_without_a_place_fails_alone(
     assert longer.exchange == ExchangeReport()
 
 
+def test_a_level_of_two_workers_survives_one_and_goes_on_with_one_and_with_three(
+    cluster, datasets, tmp_path
+):
+    def settings(max_steps, num_workers, **budget):
+        budget |= {"num_workers": num_workers}
+        return config(max_steps=max_steps, names=("syntax",), syntax=budget)
+
+    killed, steps_after_restart = [], []
+
+    def kill_one(snapshot):
+        level = snapshot["syntax"]
+        if not killed and level.step >= 60 and len(level.pids) == 2:
+            killed.extend(level.pids)
+            os.kill(killed[1], signal.SIGKILL)
+        if killed and level.num_restarts and not set(level.pids) & set(killed):
+            steps_after_restart.append(level.step)
+
+    def learned(steps, num_workers, **budget):
+        made = settings(steps, num_workers, **budget)
+        report = fit(made, datasets, tmp_path, solo=True, on_progress=kill_one)
+        level = report.levels["syntax"]
+        assert load_model(level.model_dir).config.vocab_size == VOCAB_SIZE
+        return level.steps, level.tokens_seen / (4 * 32)
+
+    assert learned(150, 2) == (150, 2 * 150)  # nothing is counted twice, nothing lost
+    assert killed
+    assert min(steps_after_restart) >= 40  # from a checkpoint, not from the beginning
+    # The counts of the worker that is gone are missing; those that come count their own steps.
+    assert learned(160, 1) == (160, 160)
+    assert learned(170, 3, sharding="full") == (170, 170 + 10 + 10)
+
+
 def test_an_interrupted_run_goes_on_from_the_step_it_was_interrupted_at(
     cluster, datasets, tmp_path
 ):
@@ -218,13 +250,11 @@ def test_a_level_goes_on_whatever_happened_to_its_checkpoints(cluster, datasets,
     assert "syntax goes on from step 40" in note
     assert f"{weights} should have sha256" in note
 
-    shutil.rmtree(checkpoints()[-1])  # Ray Train would refuse to start
-    (note,) = train(70)
-    assert f"{storage}/checkpoint_" in note and "is gone" in note
+    # What it went on from stays, and not the damaged one.
+    assert [step_of(folder) for folder in checkpoints()] == [40, 60]
 
-    (storage / "checkpoint_manager_snapshot.json").write_text('{"checkpoint_res')
-    for folder in checkpoints():
-        (folder / "manifest.json").unlink()
-    unreadable, anew = train(20)
-    assert "checkpoint_manager_snapshot.json cannot be read" in unreadable
+    shutil.rmtree(checkpoints()[-1])  # Ray Train alone would refuse to start
+    (checkpoints()[0] / "manifest.json").unlink()
+    gone, anew = train(20)
+    assert f"{storage}/checkpoint_" in gone and "is gone" in gone
     assert "none of syntax's checkpoints is whole, so it begins anew at step 0" in anew
