@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 from nested_ray.registry import Registry
@@ -238,6 +239,12 @@ def pooled(peers: Sequence[PeerPace], what: str) -> float | None:
     return sum(ratios) / weight
 
 
+def standard_error(peers: Sequence[PeerPace], what: str) -> float:
+    """Of the windows' ratios around their mean."""
+    ratios = [getattr(each, f"{what}_during") / getattr(each, f"{what}_before") for each in peers]
+    return stdev(ratios) / len(ratios) ** 0.5 if len(ratios) > 1 else float("nan")
+
+
 def broken_records(
     registry: Registry, published: Mapping[int, bytes], result: Mapping[str, Any]
 ) -> list[str]:
@@ -260,7 +267,7 @@ def broken_records(
 def render(outcome: Outcome) -> str:
     """The table for people."""
     clock, cpu = (
-        pooled(outcome.peers, what) for what in ("tokens_per_second", "steps_per_cpu_second")
+        _pace(outcome.peers, what) for what in ("tokens_per_second", "steps_per_cpu_second")
     )
     lines = [
         f"{len(outcome.kills)} kills in {outcome.seconds:.0f} s on {outcome.cores} cores; "
@@ -281,8 +288,8 @@ def render(outcome: Outcome) -> str:
             lines.append(f"| {kill.number} | {kill.target} | – | – | – | 0 | 0 |")
     lines += [
         "",
-        f"living levels while another was dead, {len(outcome.peers)} windows: "
-        f"{_percent(clock)} of their tokens per second, {_percent(cpu)} of their steps per processor second",
+        f"living levels while another was dead, {len(outcome.peers)} windows: {clock} of their tokens per second, "
+        f"{cpu} of their steps per processor second (goal: 99 %)",
         f"registry: {outcome.num_published_beside} nests published beside it, all read back"
         if not outcome.broken
         else "BROKEN: " + "; ".join(outcome.broken),
@@ -290,5 +297,8 @@ def render(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-def _percent(ratio: float | None) -> str:
-    return "–" if ratio is None else f"{100 * ratio:.1f} %"
+def _pace(peers: Sequence[PeerPace], what: str) -> str:
+    ratio = pooled(peers, what)
+    if ratio is None:
+        return "–"
+    return f"{100 * ratio:.1f} % (± {100 * standard_error(peers, what):.1f})"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import random
 import shutil
@@ -46,10 +47,11 @@ def main() -> int:
     )
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--steps-per-kill", type=int, default=150)
+    parser.add_argument("--steps-per-kill", type=int, default=110)
     parser.add_argument("--limit-s", type=float, default=720.0, help="give up after so long")
     parser.add_argument("--json", type=Path, help="write everything that was seen there")
     args = parser.parse_args()
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # Postgres is killed on purpose
     with tempfile.TemporaryDirectory(prefix="nr-kill-") as folder:
         outcome = run_trial(
             Path(folder),
