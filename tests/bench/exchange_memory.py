@@ -9,6 +9,7 @@ came, and nothing should be spilled to disk. Ends with exit status 1 otherwise.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import secrets
 import sys
@@ -101,7 +102,7 @@ def main() -> int:
             object_store_memory=STORE_BYTES,
             _temp_dir=folder,
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
         )
         try:
             done = publish_many(
