@@ -95,7 +95,7 @@ def _folder(path: Path) -> Path:
 
 def _open(root: Path, progress: ReviewProgress, extra: Sequence[Any] = ()) -> IndexedRepository:
     """Read and index a folder; `extra` files count as part of it."""
-    from nested_ray.cli.review_run import cache_folder
+    from nested_ray.cli.folders import cache_folder
     from nested_ray.errors import NoUsableFiles
     from nested_ray.repository.index import open_repository
     from nested_ray.repository.scan import scan
@@ -179,7 +179,7 @@ def _changed_since(
     """The new version of a code base, and the definitions whose lines are new."""
     from nested_ray.analyzers.architecture.impact import in_spans
     from nested_ray.analyzers.architecture.structure import read_structure
-    from nested_ray.cli.review_run import cache_folder
+    from nested_ray.cli.folders import cache_folder
     from nested_ray.repository.index import open_repository
     from nested_ray.review.lines import Lines
     from nested_ray.review.requests import find_root, request_range

@@ -81,7 +81,7 @@ def _measured(
 
 
 def _measure(root: Path, count: int, seed: int, on_progress: OnProgress) -> ArchitectureScores:
-    from nested_ray.cli.review_run import cache_folder
+    from nested_ray.cli.folders import cache_folder
     from nested_ray.errors import NoUsableFiles
     from nested_ray.evals.architecture import measure_architecture
     from nested_ray.repository.index import open_repository

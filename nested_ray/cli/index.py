@@ -37,8 +37,8 @@ def index(
 
     from rich.console import Console
 
+    from nested_ray.cli.folders import cache_folder
     from nested_ray.cli.review_progress import ReviewProgress
-    from nested_ray.cli.review_run import cache_folder
     from nested_ray.repository.index import open_repository
     from nested_ray.repository.scan import scan
 

@@ -13,9 +13,9 @@ import typer
 from rich.console import Console
 
 from nested_ray.analyzers.findings import Rule
+from nested_ray.cli.folders import cache_folder
 from nested_ray.cli.review_progress import ReviewProgress
 from nested_ray.config.review import ReviewConfig, load_config
-from nested_ray.config.storage import default_home
 from nested_ray.corpus.filters import Refusal, decode
 from nested_ray.errors import ConfigError, InvalidRequest, NestedRayError
 from nested_ray.files import write_text
@@ -165,18 +165,6 @@ def read_baseline(asked: Asked, settings: ReviewConfig, folder: Path) -> Baselin
     if asked.baseline is not None:
         return Baseline.read(asked.baseline)
     return Baseline.read(folder / settings.baseline) if settings.baseline else None
-
-
-def cache_folder() -> Path | None:
-    """Where outlines are kept between runs; None where nothing can be written."""
-    home = default_home()
-    try:
-        if not home.exists():
-            home.mkdir(parents=True)
-            (home / ".gitignore").write_text("*\n", encoding="utf-8")
-    except OSError:
-        return None
-    return home / "outlines" if os.access(home, os.W_OK) else None
 
 
 def render(report: ReviewReport, asked: Asked, request: Request) -> str:

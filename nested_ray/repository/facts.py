@@ -14,14 +14,17 @@ from nested_ray.repository import uses_bsl, uses_python
 from nested_ray.repository.bindings import Binding
 
 
-class Use(NamedTuple):
-    """One place where a name is used that may be defined in another file."""
+class Uses(NamedTuple):
+    """The places where a name is used that may be defined in another file, in three columns.
 
-    offset: int
-    kind: str
-    """`c` call, `u` use, `i` inherit."""
-    definition: int
-    """Index of the innermost definition around it; -1 at module level."""
+    There are a hundred thousand places in a code base, and most are asked for once.
+    """
+
+    offsets: list[int]
+    kinds: str
+    """A letter for each: `c` call, `u` use, `i` inherit."""
+    definitions: list[int]
+    """Index of the innermost definition around each; -1 at module level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class FileFacts:
     imports: tuple[Import, ...]
     bindings: dict[str, tuple[Binding, ...]]
     """What imports make of names; more than one where a name is imported twice."""
-    uses: dict[str, tuple[Use, ...]]
+    uses: dict[str, Uses]
     """By dotted name (`module.function`) as written."""
 
 
@@ -72,8 +75,14 @@ def pack_facts(
         ],
         [[i.module, i.names, i.span.start, i.span.end] for i in outline.imports],
         bindings,
-        {name: [list(use) for use in found] for name, found in uses.items()},
+        {name: in_columns(found) for name, found in uses.items()},
     ])  # fmt: skip
+
+
+def in_columns(uses: Iterable[tuple[int, str, int]]) -> Uses:
+    """(offset, kind, definition) of each place, the other way round."""
+    offsets, kinds, definitions = zip(*uses, strict=True)
+    return Uses(list(offsets), "".join(kinds), list(definitions))
 
 
 def unpack_facts(packed: bytes) -> FileFacts:
@@ -86,7 +95,7 @@ def unpack_facts(packed: bytes) -> FileFacts:
             bindings={
                 name: tuple(Binding(*each) for each in found) for name, found in bindings.items()
             },
-            uses={name: tuple(Use(*use) for use in found) for name, found in uses.items()},
+            uses={name: Uses(*columns) for name, columns in uses.items()},
         )
     except (TypeError, AttributeError) as exc:
         raise ValueError(f"not the facts of a file: {exc}") from exc

@@ -11,6 +11,7 @@ from threading import Lock
 from nested_ray.languages.base import Outline
 from nested_ray.repository.base import Link, SourceFile
 from nested_ray.repository.cache import OutlineCache, content_key
+from nested_ray.repository.collecting import without_collecting
 from nested_ray.repository.definitions import DefinitionIndex, Entry, entries_of
 from nested_ray.repository.facts import (
     FileFacts,
@@ -96,11 +97,12 @@ def _read(
 
 def _cached_facts(cache: OutlineCache, keys: Sequence[bytes]) -> dict[bytes, FileFacts]:
     found: dict[bytes, FileFacts] = {}
-    for key, packed in cache.get_facts(keys).items():
-        try:
-            found[key] = unpack_facts(packed)
-        except ValueError:  # damaged: read the file again
-            continue
+    with without_collecting():
+        for key, packed in cache.get_facts(keys).items():
+            try:
+                found[key] = unpack_facts(packed)
+            except ValueError:  # damaged: read the file again
+                continue
     return found
 
 
@@ -180,14 +182,15 @@ class IndexedRepository:
 
     @cached_property
     def _links(self) -> Sequence[Link]:
-        resolvers: dict[str, Resolver] = {
-            "python": PythonResolver(self._of_language("python")),
-            "bsl": BslResolver(self._of_language("bsl"), self.metadata),
-        }
         found: list[Link] = []
-        for path, file in self._files.items():
-            if resolver := resolvers.get(file.language):
-                found.extend(file_links(path, self.facts(path), resolver))
+        with without_collecting():
+            resolvers: dict[str, Resolver] = {
+                "python": PythonResolver(self._of_language("python")),
+                "bsl": BslResolver(self._of_language("bsl"), self.metadata),
+            }
+            for path, file in self._files.items():
+                if resolver := resolvers.get(file.language):
+                    found.extend(file_links(path, self.facts(path), resolver))
         return found
 
     @cached_property

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from operator import attrgetter, itemgetter
 from typing import NamedTuple, Protocol
 
 from nested_ray.repository.base import Link, LinkKind
+from nested_ray.repository.enclosing import Enclosing
 from nested_ray.repository.facts import FileFacts
 
 KINDS: dict[str, LinkKind] = {"c": "call", "u": "use", "i": "inherit"}
@@ -36,26 +38,29 @@ class Resolver(Protocol):
 
 def file_links(path: str, facts: FileFacts, resolver: Resolver) -> list[Link]:
     """Links out of one file, by offset."""
-    found = [
-        Link(path, None, target.path, target.definition, "import", offset)
-        for offset, target in resolver.imports(path)
-    ]
+    found = list(_import_links(path, facts, resolver))
     found.extend(
         Link(path, None, target.path, target.definition, "use", 0)
         for target in resolver.belongs_to(path)
+        if target.path != path
     )
     for name, uses in facts.uses.items():
-        if target := resolver.resolve(path, name):
+        target = resolver.resolve(path, name)
+        if target is not None and target.path != path:
             found.extend(
-                Link(
-                    path,
-                    None if definition < 0 else definition,
-                    target.path,
-                    target.definition,
-                    KINDS[kind],
-                    offset,
-                )
-                for offset, kind, definition in uses
+                Link(path, _index(definition), *target, KINDS[kind], offset)
+                for offset, kind, definition in zip(*uses, strict=True)
             )
-    found = [link for link in found if link.target != path]
-    return sorted(found, key=lambda link: (link.offset, link.kind, link.target))
+    return sorted(found, key=attrgetter("offset", "kind", "target"))
+
+
+def _import_links(path: str, facts: FileFacts, resolver: Resolver) -> Iterator[Link]:
+    enclosing: Enclosing | None = None
+    for offset, target in sorted(resolver.imports(path), key=itemgetter(0)):
+        if target.path != path:
+            enclosing = enclosing or Enclosing(facts.definitions)
+            yield Link(path, _index(enclosing.of(offset)), *target, "import", offset)
+
+
+def _index(definition: int) -> int | None:
+    return None if definition < 0 else definition

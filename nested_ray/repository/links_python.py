@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from nested_ray.repository.bindings import STAR, Binding
 from nested_ray.repository.facts import FileFacts
 from nested_ray.repository.links import Target
-from nested_ray.repository.modules_python import PythonModules
+from nested_ray.repository.modules_python import PythonModules, module_folder
 
 MAX_HOPS = 10
 """Re-exports followed from one `__init__` to the next."""
@@ -24,23 +24,39 @@ class PythonResolver:
         self._top = {path: members(each, None) for path, each in facts.items()}
         self._classes: dict[tuple[str, str], dict[str, int]] = {}
         self._exports: dict[tuple[str, str], Target | None] = {}
+        self._found: dict[tuple[str, str], str | None] = {}
 
     def imports(self, path: str) -> Iterator[tuple[int, Target]]:
-        """A target per imported module, and per imported name that is found."""
+        """A target per imported module, and per imported name that is found.
+
+        `from package import submodule` depends on the submodule; on the package only for what is in it.
+        """
         for statement in self._facts[path].imports:
-            offset = statement.span.start
-            seen: set[Target] = set()
-            for name in statement.names or ():
-                for binding in self._facts[path].bindings.get(name, ()):
-                    if binding.module == statement.module and binding.name is not None:
-                        target = self._bound(binding, path, 0)
-                        if target is not None and target not in seen:
-                            seen.add(target)
-                            yield offset, target
             module = self.module(statement.module, path)
-            if module is not None and Target(module, None) not in seen:
-                if not (statement.module.strip(".") == "" and seen):
-                    yield offset, Target(module, None)
+            targets: dict[Target, None] = {}
+            takes_module = not statement.names
+            for name in statement.names or ():
+                bound = self._named(statement.module, name, path)
+                targets.update(dict.fromkeys(bound))
+                takes_module |= not bound or any(self._is_in(module, each) for each in bound)
+            if module is not None and takes_module:
+                targets[Target(module, None)] = None
+            for target in targets:
+                yield statement.span.start, target
+
+    def _named(self, module: str, name: str, path: str) -> list[Target]:
+        """What one name of an import from that module may be."""
+        bindings = self._facts[path].bindings.get(name, ())
+        asked = [each for each in bindings if each.module == module and each.name is not None]
+        found = (self._bound(binding, path, 0) for binding in asked)
+        return [target for target in found if target is not None]
+
+    def _is_in(self, module: str | None, target: Target) -> bool:
+        """Whether the target is a name that the module itself holds, and no module below it."""
+        if module is None or target.definition is not None:
+            return True
+        folder, package = module_folder(target.path), module_folder(module)
+        return folder.rpartition("/")[0] != package or folder == package
 
     def belongs_to(self, path: str) -> tuple[Target, ...]:
         """Nothing: a module stands for itself."""
@@ -64,8 +80,11 @@ class PythonResolver:
 
     def module(self, module: str, path: str) -> str | None:
         """The file an import of that module in that file reads."""
-        find = self._modules.relative if module.startswith(".") else self._modules.find
-        return find(module, path)
+        key = module, path
+        if key not in self._found:
+            find = self._modules.relative if module.startswith(".") else self._modules.find
+            self._found[key] = find(module, path)
+        return self._found[key]
 
     def _follow(self, binding: Binding, rest: list[str], path: str) -> Target | None:
         """What a dotted name means whose first part an import binds."""

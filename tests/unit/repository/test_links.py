@@ -111,6 +111,42 @@ def test_relative_imports_and_the_definition_around_a_use():
     } <= found
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("from pkg import below\n", {"import pkg/below.py"}),
+        ("from . import below\n", {"import pkg/below.py"}),
+        ("from pkg import below as b\n", {"import pkg/below.py"}),
+        ("from pkg import below, sub\n", {"import pkg/below.py", "import pkg/sub/__init__.py"}),
+        ("from pkg import below, own\n", {
+            "import pkg/below.py", "import pkg/__init__.py", "import pkg/__init__.py:own",
+        }),
+        ("from pkg import make\n", {"import pkg/__init__.py", "import pkg/below.py:make"}),
+        ("from pkg import who_knows\n", {"import pkg/__init__.py"}),
+        ("from pkg import *\n", {"import pkg/__init__.py"}),
+        ("import pkg.below\n", {"import pkg/below.py"}),
+        ("import pkg\n", {"import pkg/__init__.py"}),
+    ],
+)  # fmt: skip
+def test_a_submodule_is_no_dependency_on_its_package(text: str, expected: set[str]):
+    files = {
+        "pkg/__init__.py": "from pkg import below\nfrom pkg.below import make\ndef own(): ...\n",
+        "pkg/below.py": "def make(): ...\n",
+        "pkg/sub/__init__.py": "",
+        "pkg/user.py": text,
+    }
+    found = {line.split(" ", 1)[1] for line in shown(files) if line.startswith("pkg/user.py")}
+    assert found == expected
+
+
+def test_an_import_belongs_to_the_function_it_stands_in():
+    files = {
+        "a.py": "import b\nclass K:\n    def m(self):\n        import b\n        def n():\n            import b\n",
+        "b.py": "",
+    }
+    assert shown(files) == {"a.py import b.py", "a.py:m import b.py", "a.py:n import b.py"}
+
+
 def test_cycles_of_re_exports_end():
     files = {
         "a.py": "from b import *\nfrom b import x\nx()\n",
