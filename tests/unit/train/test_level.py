@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from nested_ray.checkpoints import load_state
 from nested_ray.config.train import DistillConfig
-from nested_ray.datasets.loader import batch_digest, load_batch
+from nested_ray.datasets.loader import Replay, batch_digest, load_batch
 from nested_ray.distill.mailbox import InMemoryExchange, Undelivered
 from nested_ray.models import load_model
 from nested_ray.train.lr import averaged_weights
@@ -45,6 +45,14 @@ def test_the_first_loss_is_the_plain_cross_entropy_of_the_untrained_model(make_t
     logits_NV = logits_BLV.gather(1, index_BWV).flatten(0, 1)
     expected = F.cross_entropy(logits_NV, batch.target_ids.flatten(), ignore_index=-100)
     assert trainer.make_step().ce == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_a_level_trains_on_the_old_rows_that_its_job_replays(make_trainer, make_job):
+    """All of the batch from the last rows: the loss is that of these rows."""
+    replay = Replay(first_row=60, share=1.0)
+    trainer, reference = make_trainer(job=make_job(replay=replay)), make_trainer()
+    reference.dataset = reference.dataset.select(range(60, 64))  # a batch of 4 is all of them
+    assert trainer.make_step().ce == pytest.approx(reference.make_step().ce, abs=1e-5)
 
 
 def test_every_level_teaches_and_learns(make_trainer, exchange):
@@ -119,6 +127,25 @@ def test_a_level_learns_only_from_the_teachers_it_is_given(make_trainer, exchang
     assert trainers["semantics"].counters.targets_used == 0
     assert trainers["syntax"].counters.targets_used > 0
     assert trainers["architecture"].counters.targets_used > 0
+
+
+def test_a_level_that_nobody_listens_to_opens_no_batches_in_turn_and_tells_nothing(
+    make_trainer, exchange
+):
+    distill = DistillConfig(
+        paired_share=1.0,
+        burn_in_steps=0,
+        ramp_steps=0,
+        teachers={"semantics": (), "architecture": ()},
+    )
+    teachers = [make_trainer(name, exchange=exchange, distill=distill) for name in NAMES[1:]]
+    student = make_trainer(exchange=exchange, distill=distill)
+    assert student.job.openers == NAMES[1:]
+    train_together(teachers, 8)
+    losses_of(student, 8)
+    assert student.cursor.num_opened == 0
+    assert student.counters.targets_used > 0
+    assert "syntax" not in exchange.report().published
 
 
 def test_records_of_another_tokenizer_are_left_out_and_counted(make_trainer, exchange):
