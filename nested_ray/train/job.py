@@ -57,6 +57,17 @@ class LevelJob(Settings):
         """Whether this level learns from that one."""
         return teacher in self.distill.teachers.get(self.level.name, self.levels)
 
+    @property
+    def openers(self) -> tuple[str, ...]:
+        """Levels that somebody listens to; only what these say about a new batch is of use to anyone."""
+        heard = {
+            teacher
+            for student in self.levels
+            for teacher in self.distill.teachers.get(student, self.levels)
+            if teacher != student
+        }
+        return tuple(name for name in self.levels if name in heard)
+
     def is_upward(self, teacher: str) -> bool:
         """Whether a teacher sees less than this level."""
         return self.levels.index(teacher) < self.levels.index(self.level.name)

@@ -215,8 +215,10 @@ class LevelTrainer:
 
     def _choose(self, batch_number: int) -> Choice:
         name, share = self.job.level.name, self.job.distill.paired_share
-        position, num_levels = self.job.levels.index(name), len(self.job.levels)
-        opens = is_turn_to_open(batch_number, share, position, num_levels)
+        openers = self.job.openers
+        opens = name in openers and is_turn_to_open(
+            batch_number, share, openers.index(name), len(openers)
+        )
         return choose_batch(
             batch_number,
             level=name,
@@ -270,19 +272,12 @@ class LevelTrainer:
         return teachers
 
     def _publish(self, batch_id: str, digest: str, batch: StepInput, logits_NV: Tensor) -> None:
-        """A level still in burn-in has nothing to teach."""
+        """A level still in burn-in has nothing to teach, and one without listeners nobody to tell."""
         if self.exchange is None or not self._exchanges:
             return
-        head_k, tail_samples = self.job.distill.head_k, self.job.distill.tail_samples
-        generator = torch.Generator().manual_seed(self.job.model_seed ^ crc32(batch_id.encode()))
-        payload = encode_targets(
-            logits_NV,
-            batch.gold_ids_N,
-            head_k=head_k,
-            tail_samples=tail_samples,
-            always_ids=self.job.always_ids,
-            generator=generator,
-        )
+        if self.job.level.name not in self.job.openers:
+            return
+        payload = self._encode(batch_id, batch, logits_NV)
         header = RecordHeader(
             level=self.job.level.name,
             batch_id=batch_id,
@@ -290,12 +285,23 @@ class LevelTrainer:
             weights_step=self.step,
             num_tokens=len(batch.gold_ids_N),
             tokenizer_hash=self.job.tokenizer_hash,
-            head_k=head_k,
-            tail_samples=tail_samples,
+            head_k=self.job.distill.head_k,
+            tail_samples=self.job.distill.tail_samples,
             always_ids=self.job.always_ids,
         )
         self.exchange.publish(header, payload)
         self.counters.targets_published += 1
+
+    def _encode(self, batch_id: str, batch: StepInput, logits_NV: Tensor) -> bytes:
+        generator = torch.Generator().manual_seed(self.job.model_seed ^ crc32(batch_id.encode()))
+        return encode_targets(
+            logits_NV,
+            batch.gold_ids_N,
+            head_k=self.job.distill.head_k,
+            tail_samples=self.job.distill.tail_samples,
+            always_ids=self.job.always_ids,
+            generator=generator,
+        )
 
     def _count_exchange(self) -> None:
         counters, undelivered = self.counters, self._undelivered()

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from nested_ray.datasets.loader import batch_digest
 from nested_ray.distill.losses import Teacher
@@ -127,22 +126,29 @@ class MeasuredTrainer(LevelTrainer):
 
 
 class FrozenTrainer(MeasuredTrainer):
-    """A peer that tells what it thinks and never learns: a model that is good already, or a broken one."""
+    """A peer that tells what it thinks and never learns: a model that is good already, or a broken one.
+
+    It opens a batch in every paired step: from a peer's it could not learn anything.
+    """
+
+    told: dict[str, bytes] | None = None
+    """By batch id, what it said in other runs on the same data and need not compute again."""
 
     def make_step(self) -> StepResult:
-        result = StepResult.of([self._tell(self.step)], grad_norm=0.0)
+        choice = self._choose(self.step)
+        if choice.paired:  # of the others nobody would hear
+            loaded = self._load(choice)
+            self._publish(
+                choice.batch_id, batch_digest(loaded), self._prepare(loaded), torch.empty(0)
+            )
         self.step += 1
-        return result
+        return StepResult(ce=0.0, kd=None, accuracy=0.0, grad_norm=0.0, num_tokens=0)
 
-    @torch.no_grad()
-    def _tell(self, batch_number: int) -> BatchResult:
-        self._read_exchange()
-        choice = self._choose(batch_number)
-        if not choice.paired:  # nobody would hear of it
-            return BatchResult(ce=0.0, kd=None, accuracy=0.0, num_tokens=0)
-        loaded = self._load(choice)
-        batch = self._prepare(loaded)
-        logits_NV = self.model(batch.input_ids_BL, batch.target_index_BW, batch.valid_BW)
-        self._publish(choice.batch_id, batch_digest(loaded), batch, logits_NV)
-        ce = functional.cross_entropy(logits_NV, batch.gold_ids_N).item()
-        return BatchResult(ce=ce, kd=None, accuracy=0.0, num_tokens=len(batch.gold_ids_N))
+    def _encode(self, batch_id: str, batch: StepInput, logits_NV: Tensor) -> bytes:
+        if self.told is None:
+            self.told = {}
+        if batch_id not in self.told:
+            with torch.no_grad(), self._autocast():
+                logits_NV = self.model(batch.input_ids_BL, batch.target_index_BW, batch.valid_BW)
+            self.told[batch_id] = super()._encode(batch_id, batch, logits_NV)
+        return self.told[batch_id]

@@ -74,7 +74,7 @@ class Setting:
         return tuple(level.name for level in self.config.levels)
 
     def jobs(self, seed: int) -> dict[str, LevelJob]:
-        """Every level's job of the run with that seed."""
+        """Every level's job with that seed, which decides its data."""
         jobs = level_jobs(
             self.config.model_copy(update={"seed": seed}),
             dataset_dirs={name: "" for name in self.levels},
@@ -95,8 +95,8 @@ class Setting:
         return {job.level.name: job for job in jobs}
 
 
-def start_decoder(job: LevelJob, *, random: bool = False) -> Any:
-    """The decoder before its first step, on the CPU."""
+def start_decoder(job: LevelJob, *, seed: int = 0, random: bool = False) -> Any:
+    """The decoder before its first step, on the CPU; `seed` changes random weights and nothing else."""
     source = job.level.model
     if isinstance(source, ScratchModel) or random:
         preset = source if isinstance(source, ScratchModel) else ScratchModel()
@@ -104,13 +104,13 @@ def start_decoder(job: LevelJob, *, random: bool = False) -> Any:
             preset,
             vocab_size=job.vocab_size,
             max_positions=job.max_positions,
-            seed=job.model_seed,
+            seed=job.model_seed + seed,
         )
     if job.start_model is None:
         raise TrainingError(f"level {job.level.name} was given no model to start from")
     decoder = load_model(job.start_model)
     if source.lora is not None:
-        add_lora(decoder, source.lora, seed=job.model_seed)
+        add_lora(decoder, source.lora, seed=job.model_seed + seed)
     return decoder
 
 
@@ -120,7 +120,11 @@ learns, and is heard or not."""
 
 
 class Runs:
-    """Makes each run once; with a file, also across processes."""
+    """Makes each run once; with a file, also across processes.
+
+    Beside a frozen level all seeds train on the same data, so that it need not speak about any batch
+    twice; they differ in the random weights that the others start from.
+    """
 
     def __init__(
         self,
@@ -148,6 +152,7 @@ class Runs:
             )
             for name, job in setting.jobs(0).items()
         }
+        self._told: dict[str, bytes] = {}
         self._done = self._read()
 
     @property
@@ -186,8 +191,8 @@ class Runs:
         def make() -> dict[str, Curve]:
             exchange = InMemoryExchange(keep=self.setting.config.distill.keep_records)
             trainers = [
-                self._trainer(job, variant, exchange=exchange)
-                for job in self.setting.jobs(seed).values()
+                self._trainer(job, seed, variant, exchange=exchange)
+                for job in self._jobs(seed).values()
             ]
             return train_together(
                 trainers,
@@ -203,8 +208,8 @@ class Runs:
         name = together.level
 
         def make() -> dict[str, Curve]:
-            job = self.setting.jobs(seed)[name]
-            trainer = self._trainer(job, "together", repeat=together.batches)
+            job = self._jobs(seed)[name]
+            trainer = self._trainer(job, seed, "together", repeat=together.batches)
             more_steps = round(together.exchange_share * job.level.budget.max_steps)
             curve = train_alone(
                 trainer,
@@ -217,9 +222,13 @@ class Runs:
 
         return self._once(f"alone/{name}/{seed}", make)[name]
 
+    def _jobs(self, seed: int) -> dict[str, LevelJob]:
+        return self.setting.jobs(0 if self._frozen else seed)
+
     def _trainer(
         self,
         job: LevelJob,
+        seed: int,
         variant: Variant,
         *,
         exchange: InMemoryExchange | None = None,
@@ -228,15 +237,18 @@ class Runs:
         name = job.level.name
         bad = variant in ("bad", "muted") and name == self.bad_peer
         kind = FrozenTrainer if bad or name == self._frozen else MeasuredTrainer
-        return kind(
+        trainer = kind(
             job,
-            decoder=start_decoder(job, random=bad),
+            decoder=start_decoder(job, seed=seed, random=bad),
             dataset=self.setting.datasets.level(self._rows_of(name, variant), "train"),
             exchange=exchange,
             dtype=self._dtypes[name],
             repeat=repeat,
             deaf_to=self.bad_peer if variant == "muted" else None,
         )
+        if isinstance(trainer, FrozenTrainer) and variant == "together":
+            trainer.told = self._told
+        return trainer
 
     def _rows_of(self, name: str, variant: Variant) -> str:
         levels = self.setting.levels

@@ -132,6 +132,16 @@ def test_with_weight_they_do_on_the_same_batches(make_setting):
     assert any(pair.difference != 0 for pair in pairs.values())
 
 
+def test_a_frozen_level_speaks_of_each_batch_once_and_has_no_curve(make_setting):
+    runs = runs_of(make_setting(teachers={"architecture": ()}), frozen="architecture")
+    first, second = runs.together(0, "together"), runs.together(1, "together")
+    assert set(first) == {"syntax", "semantics"}
+    assert first["syntax"].batches == second["syntax"].batches
+    assert first["syntax"].losses != second["syntax"].losses
+    assert first["syntax"].targets_used > 0
+    assert len(runs._told) == 5  # six steps, the first of them burn-in
+
+
 def test_runs_that_are_in_the_file_are_not_made_again(make_setting, tmp_path):
     made = []
     options = {"out": tmp_path / "runs.jsonl", "bad_peer": "syntax"}
