@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from nested_ray.config.levels import ScratchModel
+from nested_ray.errors import ConfigError
 from nested_ray.models import WindowModel, build_model, load_model, save_model
 from nested_ray.models.layers import prepare_layers
 
@@ -52,6 +53,14 @@ def test_checkpointed_layers_are_computed_twice_also_after_loading(tmp_path):
     assert times_computed(loaded) == 1
     prepare_layers(loaded, activation_checkpointing=True)
     assert times_computed(loaded) == 2
+
+
+def test_without_a_compiler_compiled_layers_are_refused_at_once(monkeypatch):
+    from torch._inductor import config
+
+    monkeypatch.setattr(config.cpp, "cxx", ("no-such-compiler",))
+    with pytest.raises(ConfigError, match="install g"):
+        prepare_layers(decoder(), compiled=True)
 
 
 def test_compiled_layers_keep_the_names_of_their_weights():
