@@ -39,6 +39,7 @@ def index(
 
     from nested_ray.cli.folders import cache_folder
     from nested_ray.cli.review_progress import ReviewProgress
+    from nested_ray.repository.collecting import without_collecting
     from nested_ray.repository.index import open_repository
     from nested_ray.repository.scan import scan
 
@@ -57,7 +58,8 @@ def index(
             cache_dir=cache_folder(),
             on_progress=lambda done, total: progress.step("indexing", done, total),
         )
-        counts = counted(found, repository)
+        with without_collecting():
+            counts = counted(found, repository)
     counts["seconds"] = round(time.monotonic() - started, 2)
     if json:
         typer.echo(jsonlib.dumps(counts, ensure_ascii=False, indent=2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from nested_ray.repository.bindings import STAR, Binding
 from nested_ray.repository.facts import FileFacts
@@ -65,17 +65,17 @@ class PythonResolver:
     def resolve(self, path: str, name: str) -> Target | None:
         """The definition behind `a.b.c`; None for a module as a whole and for what is not certain."""
         head, *rest = name.split(".")
-        found = self._facts[path].bindings.get(head)
+        bindings = self._facts[path].bindings
+        found = bindings.get(head)
         if found is None:
-            found = self._facts[path].bindings.get(STAR, ())
-            targets = {self._exported(module, head, 0) for module in self._starred(found, path)}
+            starred = self._starred(bindings.get(STAR, ()), path)
+            target = the_only(self._exported(module, head, 0) for module in starred)
+            for part in rest:
+                target = self._attribute(target, part) if target else None
+        elif len(found) == 1:
+            target = self._follow(found[0], rest, path)
         else:
-            targets = {self._follow(binding, rest, path) for binding in found}
-            rest = []
-        targets.discard(None)
-        target = targets.pop() if len(targets) == 1 else None
-        for part in rest:
-            target = self._attribute(target, part) if target else None
+            target = the_only(self._follow(binding, rest, path) for binding in found)
         return target if target and target.definition is not None else None
 
     def module(self, module: str, path: str) -> str | None:
@@ -135,14 +135,13 @@ class PythonResolver:
         if bindings := facts.bindings.get(name):
             targets = {self._bound(binding, file, hops + 1) for binding in bindings} - {None}
             if targets:
-                return targets.pop() if len(targets) == 1 else None
+                return the_only(targets)
         if below := self._modules.submodule(file, name):
             return Target(below, None)
         if name.startswith("_"):
             return None
         starred = self._starred(facts.bindings.get(STAR, ()), file)
-        targets = {self._exported(module, name, hops + 1) for module in starred} - {None}
-        return targets.pop() if len(targets) == 1 else None
+        return the_only(self._exported(module, name, hops + 1) for module in starred)
 
     def _starred(self, bindings: tuple[Binding, ...], path: str) -> list[str]:
         found = (self.module(binding.module, path) for binding in bindings)
@@ -160,6 +159,12 @@ class PythonResolver:
             self._classes[key] = members(self._facts[target.path], definition.name)
         index = self._classes[key].get(name)
         return None if index is None else Target(target.path, index)
+
+
+def the_only(targets: Iterable[Target | None]) -> Target | None:
+    """The target when all that is found is the same one."""
+    found = set(targets) - {None}
+    return found.pop() if len(found) == 1 else None
 
 
 def members(facts: FileFacts, parent: str | None) -> dict[str, int]:
