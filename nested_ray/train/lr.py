@@ -14,7 +14,7 @@ from typing import Any
 
 from prodigyplus.prodigy_plus_schedulefree import ProdigyPlusScheduleFree
 from schedulefree import AdamWScheduleFree
-from torch import nn
+from torch import Tensor, nn
 
 from nested_ray.config.levels import AdaptiveLR, LearningRate, ProdigyLR, ScheduleFreeLR
 from nested_ray.train.adaptive import AdaptiveScheduleFree
@@ -24,6 +24,9 @@ BETAS = (0.95, 0.95)
 
 PRODIGY_BETAS = (0.95, 0.99)
 """What the package advises for Schedule-Free; its estimate of the rate needs the longer memory."""
+
+TUPLES = {"betas", "optimiser_version"}
+"""Settings of a parameter group that are tuples."""
 
 LevelOptimizer = AdamWScheduleFree | ProdigyPlusScheduleFree
 
@@ -86,11 +89,22 @@ def averaged_weights(optimizer: LevelOptimizer) -> Iterator[None]:
 def restore_optimizer(optimizer: LevelOptimizer, state: dict[str, Any]) -> None:
     """Go on from a `state_dict()` that went through JSON; in train mode."""
     optimizer.load_state_dict(state)
-    if isinstance(optimizer, ProdigyPlusScheduleFree):
-        for group in optimizer.param_groups:
-            # JSON made a list of it, and the package prints a warning when it is not equal to its own.
-            group["optimiser_version"] = tuple(group["optimiser_version"])
+    _keep_formats(optimizer, state)
+    for group in optimizer.param_groups:
+        # JSON made lists of them, and Prodigy's package prints a warning when its version is no tuple.
+        for name in TUPLES & group.keys():
+            group[name] = tuple(group[name])
     optimizer.train()
+
+
+def _keep_formats(optimizer: LevelOptimizer, state: dict[str, Any]) -> None:
+    """`load_state_dict` gives state the format of its weight; Prodigy sums in bf16 and would go on otherwise."""
+    for saved, group in zip(state["param_groups"], optimizer.param_groups, strict=True):
+        for number, parameter in zip(saved["params"], group["params"], strict=True):
+            loaded = optimizer.state[parameter]
+            for name, value in state["state"].get(number, {}).items():
+                if isinstance(value, Tensor):
+                    loaded[name] = loaded[name].to(value.dtype)
 
 
 def current_lr(optimizer: LevelOptimizer) -> float:

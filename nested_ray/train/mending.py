@@ -56,12 +56,13 @@ def mend(storage: Path) -> list[str]:
     problem = _snapshot_problem(storage)
     if problem:
         (storage / SNAPSHOT).replace(storage / f"{SNAPSHOT}.damaged")
+        return [problem]  # and delete nothing while it is not known which ones are whole
     known = known_names(storage) or set()
     unknown = [path for path in checkpoint_folders(storage) if path.name not in known]
     for path in sorted(unknown, key=step_of)[:-KEEP_UNKNOWN]:
         logger.info("%s is no longer needed", path)
         shutil.rmtree(path, ignore_errors=True)
-    return [problem] if problem else []
+    return []
 
 
 def _snapshot_problem(storage: Path) -> str:

@@ -84,7 +84,7 @@ def test_checkpoints_survive_an_s3_that_is_killed_while_it_receives_them(
     uploader = CheckpointUploader(archive, {"syntax": tmp_path}, notes.append)
 
     def look() -> int:
-        """How long the thread would wait after this look is not waited for."""
+        """As the uploader's thread does, without its pauses."""
         uploader.upload_newest()
         return uploader.num_uploaded
 
@@ -93,6 +93,7 @@ def test_checkpoints_survive_an_s3_that_is_killed_while_it_receives_them(
 
     # The second part of the second checkpoint's weights meets a server that has just been killed.
     blobs, killed = archive._blobs, []
+    assert isinstance(blobs, S3Artifacts)
     call = blobs._call
 
     def kill_once(operation: str, **arguments: Any) -> Any:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from nested_ray.checkpoints import load_state
+from nested_ray.checkpoints.nesting import flatten
 from nested_ray.config.levels import (
     AdaptiveLR,
     LoraConfig,
@@ -19,11 +20,11 @@ from nested_ray.config.levels import (
 )
 from nested_ray.config.train import DistillConfig
 from nested_ray.distill.mailbox import InMemoryExchange
-from nested_ray.distill.recorded import Recording, RecordingExchange
+from nested_ray.distill.recorded import Recording
 from nested_ray.models import build_model, load_model
 from nested_ray.models.lora import add_lora, load_adapter
 from nested_ray.train.level import LevelTrainer
-from nested_ray.train.replay import replay
+from nested_ray.train.replay import record, recording_folder, replay
 
 NAMES = ("syntax", "semantics", "architecture")
 STEPS, EVERY = 12, 4
@@ -33,9 +34,11 @@ DISTILL = DistillConfig(
 """Small enough a pool that records are pushed out of it, and are stale."""
 
 
-def job_for(make_job, name, kind):
+def job_for(make_job, name, kind, folder):
     every = 3 if kind == "gathered" else 1
-    job = make_job(name, max_steps=STEPS, distill=DISTILL, update_every=every)
+    job = make_job(
+        name, max_steps=STEPS, distill=DISTILL, update_every=every, checkpoints_dir=str(folder)
+    )
     lr = {
         "adaptive": AdaptiveLR(type="adaptive", peak=0.01),
         "prodigy": ProdigyLR(type="prodigy"),
@@ -46,8 +49,9 @@ def job_for(make_job, name, kind):
 class Level:
     """One level as the training loop keeps it: built anew or from a checkpoint."""
 
-    def __init__(self, job, dataset, folder, kind):
-        self.job, self.dataset, self.folder, self.kind = job, dataset, folder, kind
+    def __init__(self, make_job, dataset, name, kind, folder):
+        self.job = job_for(make_job, name, kind, folder)
+        self.dataset, self.kind, self.folder = dataset, kind, folder
 
     def build(self, exchange, checkpoint=None):
         decoder = self._decoder(checkpoint)
@@ -83,26 +87,25 @@ class Level:
 def levels(make_job, make_dataset, tmp_path):
     def make(kind):
         return [
-            Level(job_for(make_job, name, each), make_dataset(name), tmp_path / name, each)
+            Level(make_job, make_dataset(name), name, each, tmp_path / name)
             for name, each in zip(NAMES, ("schedule_free", kind, "schedule_free"), strict=True)
         ]
 
     return make
 
 
-def train_in_turns(levels, tmp_path):
+def train_in_turns(levels):
     """All levels' losses by step, recorded; the levels draw ahead of each other."""
     exchange, chance = InMemoryExchange(keep=8), random.Random(7)
-    recorders = [
-        RecordingExchange(exchange, tmp_path / "heard" / level.job.level.name) for level in levels
-    ]
-    trainers = [level.build(recorder) for level, recorder in zip(levels, recorders, strict=True)]
+    trainers = [level.build(exchange) for level in levels]
+    for trainer in trainers:
+        record(trainer)
     losses = [{} for _ in levels]
     while not all(trainer.done for trainer in trainers):
         index = chance.choice([i for i, trainer in enumerate(trainers) if not trainer.done])
         losses[index] |= levels[index].steps(trainers[index], trainers[index].step + 1)
-    for recorder in recorders:
-        recorder.close()
+    for trainer in trainers:
+        trainer.exchange.close()
     return trainers, losses
 
 
@@ -117,6 +120,9 @@ def assert_same_end(resumed, expected):
         resumed.model.state_dict().values(), expected.model.state_dict().values(), strict=True
     ):
         assert torch.equal(mine, theirs)
+    mine, theirs = (flatten(trainer.optimizer.state_dict()) for trainer in (resumed, expected))
+    assert mine[1] == theirs[1]
+    assert all(torch.equal(value, theirs[0][path]) for path, value in mine[0].items())
 
 
 @pytest.mark.parametrize("kind", ["schedule_free", "gathered", "adaptive", "prodigy", "lora"])
@@ -125,13 +131,13 @@ def test_a_level_killed_at_random_steps_repeats_the_curve_of_the_one_that_was_no
 ):
     together, chance = levels(kind), random.Random(kind)
     level = together[1]
-    trainers, losses = train_in_turns(together, tmp_path)
-    recording = Recording(tmp_path / "heard" / "semantics")
+    trainers, losses = train_in_turns(together)
+    recording = Recording(recording_folder(level.folder, rank=0))
     assert trainers[1].counters.targets_used > 1
     assert trainers[1].counters.targets_stale > 0
 
     level.folder = tmp_path / "killed"
-    trainer, curve = level.build(None), {}
+    trainer, curve, num_resumed = level.build(None), {}, 0
     replay(trainer, recording)
     while not trainer.done:
         killed_at = min(STEPS, trainer.step + chance.randint(1, 2 * EVERY))
@@ -140,9 +146,11 @@ def test_a_level_killed_at_random_steps_repeats_the_curve_of_the_one_that_was_no
         if trainer.done:
             break
         checkpoint = level.folder / str(newest) if newest else None
-        torch.manual_seed(chance.random())  # a new process draws other numbers
+        torch.manual_seed(chance.randint(0, 1000))  # a new process draws other numbers
+        num_resumed += newest is not None
         trainer = level.build(None, checkpoint)
         replay(trainer, recording, load_state(checkpoint, rank=0) if checkpoint else None)
         assert trainer.step == (newest or 0)
+    assert num_resumed
     assert curve == losses[1]
     assert_same_end(trainer, trainers[1])

@@ -18,7 +18,7 @@ EXCHANGE = ExchangeReport({"syntax": 5, "semantics": 7}, {"syntax": 6}, {"syntax
 
 
 def test_a_report_survives_json():
-    fit = FitReport({"syntax": SYNTAX}, EXCHANGE, seconds=11.0)
+    fit = FitReport({"syntax": SYNTAX}, EXCHANGE, seconds=11.0, notes=("a checkpoint is damaged",))
     assert fit_from_dict(json.loads(json.dumps(fit_to_dict(fit)))) == fit
 
 

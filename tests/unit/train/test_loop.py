@@ -4,6 +4,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
+import torch
 from ray.train import RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
@@ -65,3 +66,37 @@ def test_every_worker_of_a_level_stops_when_one_hears_of_it(make_trainer, monkey
     trainer.world_size = 2
     monkeypatch.setattr(loop, "sum_over_ranks", lambda totals, device: {"cancelled": 1.0})
     assert loop.is_cancelled(trainer, SimpleNamespace(cancelled=False))
+
+
+def test_a_level_goes_on_from_the_newest_checkpoint_that_is_whole(
+    fit, make_trainer, tmp_path, caplog
+):
+    storage, first = tmp_path / "ray" / "syntax", make_trainer(max_steps=7)
+    for num_steps, name in ((3, "checkpoint_a"), (2, "checkpoint_b")):
+        for _ in range(num_steps):
+            first.make_step()
+        first.save(storage / name)
+    (storage / "checkpoint_b" / "optimizer.safetensors").write_bytes(b"")
+    (storage / "checkpoint_c").mkdir()
+    _, result = fit(max_steps=7, checkpoints_dir=str(storage))
+    for _ in range(2):
+        first.make_step()
+    assert result.return_value["step"] == 7
+    assert result.return_value["tokens_seen"] == first.counters.tokens_seen
+    # The one that saved twice has made one more rounding error.
+    assert result.return_value["ce"] == pytest.approx(first.recent.ce, abs=1e-4)
+    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "syntax goes on from step 3" in said
+    assert "checkpoint_b/optimizer.safetensors" in said
+    assert "checkpoint_c has no readable manifest.json" in said
+
+
+def test_a_resumed_level_multiplies_in_the_format_it_began_with(
+    make_trainer, make_job, monkeypatch
+):
+    job, decoder = make_job(), make_trainer().decoder  # precision: fp32
+    monkeypatch.setattr(loop.ray.train.torch, "get_device", lambda: torch.device("cpu"))
+    assert loop.autocast_dtype(job, decoder, {}) is torch.float32
+    saved = {"device": "cpu", "dtype": "bfloat16"}
+    assert loop.autocast_dtype(job, decoder, saved) is torch.bfloat16
+    assert loop.autocast_dtype(job, decoder, saved | {"device": "cuda"}) is torch.float32

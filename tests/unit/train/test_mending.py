@@ -70,3 +70,7 @@ def test_of_checkpoints_that_ray_train_lost_sight_of_the_newest_two_stay(tmp_pat
     write_snapshot(tmp_path, "checkpoint_1")
     mend(tmp_path)
     assert names(tmp_path) == ["checkpoint_1", "checkpoint_4", "checkpoint_5", SNAPSHOT]
+    (tmp_path / SNAPSHOT).write_text("{")
+    make(tmp_path, 6, 7)
+    mend(tmp_path)
+    assert len(list(tmp_path.glob("checkpoint_*/"))) == 5

@@ -97,3 +97,11 @@ def test_every_gauge_that_is_defined_is_shown():
     assert shown[metrics.TRAINING_PROGRESS] == 10 / 30
     assert shown[metrics.ACCURACY] == 0.25
     assert shown[metrics.LOSS] == 4.0
+
+
+def test_what_was_mended_is_told_once():
+    b = board()
+    for text in ("a checkpoint is damaged", "a checkpoint is damaged", "another one"):
+        b.note("syntax", text)
+    assert b.snapshot()["syntax"].notes == ("a checkpoint is damaged", "another one")
+    assert b.snapshot()["semantics"].notes == ()
