@@ -8,12 +8,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from nested_ray.corpus.sources import OpenSource, SourceFile
+from nested_ray.corpus.sources import LICENCE_FILE, OpenSource, SourceFile, is_licence
 
 HEADER_CHARS = 3_000
 SPDX_LINE = re.compile(r"SPDX-License-Identifier:[ \t]*([A-Za-z0-9.+() \t-]+)")
-LICENCE_FILE = re.compile(r"(?:un)?licen[cs]e|copying", re.IGNORECASE)
-NOT_PROSE = re.compile(r"\.(?:py|pyi|pyc|bsl|os|json|ya?ml|xml|html?|js|c|h)$", re.IGNORECASE)
 MAX_LICENCE_BYTES = 200_000
 
 
@@ -105,7 +103,7 @@ class Licences:
         self._found: dict[str, str | None] = {}
         for file in files:
             folder, name = posixpath.split(file.path)
-            if LICENCE_FILE.match(name) and not NOT_PROSE.search(name):
+            if is_licence(name):
                 self._files.setdefault(folder, []).append(file)
 
     def of(self, path: str, text: str) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import posixpath
+import re
 import stat
 import sys
 import sysconfig
@@ -29,6 +31,8 @@ SKIPPED_FOLDERS = frozenset({
     ".ruff_cache", ".svn", ".tox", ".venv", "__pycache__", "node_modules",
 })  # fmt: skip
 """Never looked into: version control, caches and dependencies."""
+LICENCE_FILE = re.compile(r"(?:un)?licen[cs]e|copying", re.IGNORECASE)
+NOT_PROSE = re.compile(r"\.(?:py|pyi|pyc|bsl|os|json|ya?ml|xml|html?|js|c|h)$", re.IGNORECASE)
 INSTALLED_FOLDERS = frozenset({"site-packages", "dist-packages"})
 
 
@@ -117,7 +121,10 @@ def open_folder(source: FolderSource) -> OpenSource:
 
 
 def open_git(source: GitSource) -> OpenSource:
-    """The tracked files at one revision, all or those that are new since another, read from the object store."""
+    """The tracked files at one revision, all or those that are new since another, read from the object store.
+
+    Licences are listed although they did not change: they hold for the files that did.
+    """
     tree = GitTree.open(source.path, source.revision)
     older = GitTree.open(source.path, source.since) if source.since is not None else None
     commits = f"{older.commit[:12]}..{tree.commit[:12]}" if older else tree.commit[:12]
@@ -129,11 +136,16 @@ def open_git(source: GitSource) -> OpenSource:
             yield [
                 SourceFile(entry.path, entry.size_bytes, partial(read_blob, entry.oid))
                 for entry in tree.entries()
-                if entry.oid not in known
+                if (entry.oid not in known or is_licence(posixpath.basename(entry.path)))
                 and not SKIPPED_FOLDERS.intersection(entry.path.split("/")[:-1])
             ]
 
     return OpenSource(f"git:{_printable(str(tree.folder))}@{commits}", listing)
+
+
+def is_licence(name: str) -> bool:
+    """Whether a file of that name holds a licence's text: `LICENSE.md`, not `licenses.py`."""
+    return LICENCE_FILE.match(name) is not None and NOT_PROSE.search(name) is None
 
 
 def open_completions(source: CompletionsSource) -> OpenSource:

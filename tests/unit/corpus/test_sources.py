@@ -107,6 +107,19 @@ def test_a_commit_range_gives_what_is_new_as_it_is_at_its_end(repository, git):
     assert parse_source(f"git:{repository}@v1..") == source
 
 
+def test_a_commit_range_keeps_the_licence_of_its_files(repository, git):
+    (repository / "LICENSE").write_text("ISC")
+    (repository / "licenses.py").write_text("code, unchanged")
+    git(repository, "add", "LICENSE", "licenses.py")
+    git(repository, "commit", "-q", "-m", "licence")
+    git(repository, "tag", "v2")
+    (repository / "new.py").write_text("new")
+    git(repository, "add", "new.py")
+    git(repository, "commit", "-q", "-m", "new")
+    source = parse_source(f"git:{repository}@v2..")
+    assert contents(source) == {"LICENSE": b"ISC", "new.py": b"new"}
+
+
 @pytest.mark.parametrize("commits", ["v1...HEAD", "..HEAD"])
 def test_other_ranges_are_refused(repository, commits):
     with pytest.raises(SourceNotFound, match=r"as git:PATH@OLD\.\.NEW"):
