@@ -80,17 +80,17 @@ class NodeLoss:
 
 
 def test_levels_spread_over_the_nodes_and_survive_the_loss_of_one(cluster, datasets, tmp_path):
-    loss = NodeLoss(cluster, at_step=60)
-    report = fit(config(max_steps=400), datasets, tmp_path, on_progress=loss)
+    loss = NodeLoss(cluster, at_step=40)
+    report = fit(config(max_steps=200), datasets, tmp_path, on_progress=loss)
     assert len(set(loss.nodes.values())) == 3
     assert len(ray.nodes()) - sum(not node["Alive"] for node in ray.nodes()) == 2
     for name in NAMES:
-        assert report.levels[name].steps == 400
-        assert report.levels[name].tokens_seen == 400 * 4 * 32
+        assert report.levels[name].steps == 200
+        assert report.levels[name].tokens_seen == 200 * 4 * 32
         begun_at = loss.last[name].first_step
         if loss.nodes[name] == loss.lost:
             # A checkpoint that was being stored when the node went is the second interval.
-            assert loss.steps[name] - 2 * CHECKPOINT_EVERY <= begun_at < 400
+            assert loss.steps[name] - 2 * CHECKPOINT_EVERY <= begun_at < 200
             assert begun_at > 0
         else:
             assert begun_at == 0
