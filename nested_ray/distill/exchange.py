@@ -25,6 +25,8 @@ class RecordHeader:
     tail_samples: int
     always_ids: tuple[int, ...] = ()
     """Ids whose log-probability travels with every token, however unlikely they are there."""
+    partial: bool = False
+    """Whether only some of the batch's tokens are spoken about; each record then says which."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ Wire format, version 1: one little-endian record per token, back to back, no pad
 `head_ids u16[K] · head_logp f16[K] · always_logp f16[A] · tail_ids u16[M] · gold_logp f16 ·
 head_mass f16`; with K = 14, A = 4 and M = 16 that is 100 bytes. The A ids are the same for all tokens
 and stand, with what the bytes belong to, in the RecordHeader that travels beside them.
+
+A teacher that spoke about some tokens only marks its header `partial`: each record then begins with the
+token's `position u32`, in order. With M = 0 nothing is known of the tail but its mass.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from nested_ray.distill.log_probs import blocks
 from nested_ray.distill.selection import Selection, select
 from nested_ray.errors import TargetsMismatch
 
-# N tokens, V vocabulary, K likeliest ids of the head, A ids always in it, H = K + A head, M tail samples
+# N tokens, P tokens spoken about, V vocabulary, K likeliest ids of the head, A ids always in it, H = K + A head, M tail samples
 
 LOWEST_LOGP = -60_000.0
 """Of an id in the head that is impossible at a token; f16 ends soon below, and -inf times 0 is no number."""
@@ -37,12 +40,14 @@ MASS_TOLERANCE = 0.02
 
 @dataclass(frozen=True)
 class SoftTargets:
-    """A teacher's decoded targets for the N valid tokens of one batch."""
+    """A teacher's decoded targets for the N valid tokens of one batch, or for P of them."""
 
     head_ids_NH: Tensor
     head_logp_NH: Tensor
     tail_ids_NM: Tensor
     gold_logp_N: Tensor
+    positions_P: Tensor | None = None
+    """Which tokens the rows are about, where they are not about all."""
 
     @property
     def rest_mass_N(self) -> Tensor:
@@ -58,13 +63,29 @@ class SoftTargets:
             self.head_logp_NH.to(device),
             self.tail_ids_NM.to(device),
             self.gold_logp_N.to(device),
+            None if self.positions_P is None else self.positions_P.to(device),
         )
 
+    def of_all(self, ids_PJ: Tensor, num_tokens: int) -> Tensor:
+        """Ids for each of the batch's tokens; id 0 where nothing was said."""
+        if self.positions_P is None:
+            return ids_PJ
+        ids_NJ = ids_PJ.new_zeros((num_tokens, ids_PJ.shape[-1]))
+        ids_NJ[self.positions_P] = ids_PJ
+        return ids_NJ
 
-def record_dtype(head_k: int, tail_samples: int, num_always: int = 0) -> np.dtype[np.void]:
+    def spoken_about(self, values_N: Tensor) -> Tensor:
+        """The batch's values at the tokens that these targets are about."""
+        return values_N if self.positions_P is None else values_N[self.positions_P]
+
+
+def record_dtype(
+    head_k: int, tail_samples: int, num_always: int = 0, *, partial: bool = False
+) -> np.dtype[np.void]:
     """One token's record as a packed numpy type."""
     return np.dtype(
         [
+            *([("position", "<u4")] if partial else []),
             ("head_ids", "<u2", (head_k,)),
             ("head_logp", "<f2", (head_k,)),
             ("always_logp", "<f2", (num_always,)),
@@ -131,20 +152,41 @@ def decode_targets(
 ) -> SoftTargets:
     """The targets of the caller's own batch; raises TargetsMismatch when they are not."""
     _check_header(header, batch_digest, num_tokens, tokenizer_hash)
-    dtype = record_dtype(header.head_k, header.tail_samples, len(header.always_ids))
-    if len(payload) != num_tokens * dtype.itemsize:
-        raise TargetsMismatch(
-            f"soft targets of {header.level} for batch {header.batch_id}: {num_tokens} tokens of "
-            f"{dtype.itemsize} bytes expected, found {len(payload)} bytes; the record is left out"
-        )
-    records_N = np.frombuffer(payload, dtype=dtype)
+    records_N = _records(header, payload, num_tokens)
     _check_values(header, records_N, vocab_size)
+    positions_P = None
+    if header.partial:
+        positions_P = torch.from_numpy(records_N["position"].astype(np.int64))
     return SoftTargets(
         head_ids_NH=torch.from_numpy(_head_ids(header, records_N)),
         head_logp_NH=torch.from_numpy(_head_logp(records_N)),
         tail_ids_NM=torch.from_numpy(records_N["tail_ids"].astype(np.int64)),
         gold_logp_N=torch.from_numpy(records_N["gold_logp"].astype(np.float32)),
+        positions_P=positions_P,
     )
+
+
+def _records(header: RecordHeader, payload: bytes, num_tokens: int) -> np.ndarray:
+    """The payload as records: one per token, or in a partial one for some of them in order."""
+    dtype = record_dtype(
+        header.head_k, header.tail_samples, len(header.always_ids), partial=header.partial
+    )
+    size = dtype.itemsize
+    fits = len(payload) % size == 0 if header.partial else len(payload) == num_tokens * size
+    if not fits:
+        raise TargetsMismatch(
+            f"soft targets of {header.level} for batch {header.batch_id}: {num_tokens} tokens of "
+            f"{size} bytes expected, found {len(payload)} bytes; the record is left out"
+        )
+    records = np.frombuffer(payload, dtype=dtype)
+    if header.partial:
+        positions = records["position"].astype(np.int64)
+        if len(positions) and (positions[-1] >= num_tokens or (np.diff(positions) <= 0).any()):
+            raise TargetsMismatch(
+                f"soft targets of {header.level} for batch {header.batch_id} name tokens that a batch "
+                f"of {num_tokens} does not have, or out of order; the record is left out"
+            )
+    return records
 
 
 def _head_ids(header: RecordHeader, records_N: np.ndarray) -> np.ndarray:
@@ -176,7 +218,9 @@ def _check_header(
 def _check_values(header: RecordHeader, records_N: np.ndarray, vocab_size: int) -> None:
     if len(records_N) == 0:
         return
-    largest = max(records_N["head_ids"].max(), records_N["tail_ids"].max(), *header.always_ids, 0)
+    largest = max(
+        records_N["head_ids"].max(), records_N["tail_ids"].max(initial=0), *header.always_ids, 0
+    )
     mass_N = np.exp(_head_logp(records_N)).sum(-1)
     stored_N = records_N["head_mass"].astype(np.float32)
     if largest >= vocab_size or not (np.abs(mass_N - stored_N) <= MASS_TOLERANCE).all():

@@ -144,7 +144,7 @@ class LevelTrainer:
         if choice.paired:
             self._publish(choice.batch_id, digest, prepared, logits_NV)
         self.counters.tokens_seen += result.num_tokens
-        self.counters.targets_used += len(teachers)
+        self.counters.targets_used += result.num_heard
         return result
 
     def save(self, directory: Path) -> None:
@@ -267,7 +267,7 @@ class LevelTrainer:
                 self._num_refused += 1
                 continue
             upward = self.job.is_upward(record.header.level)
-            margin = self.job.distill.upward_margin_nats if upward else None
+            margin = self.job.distill.upward_margin_nats if upward else 0.0
             teachers.append(Teacher(targets.to(self.device), margin))
         return teachers
 

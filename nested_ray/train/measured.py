@@ -34,7 +34,7 @@ class Clock:
     exchange: float = 0.0
     """Reading, decoding, encoding and publishing."""
     taught: list[float] = field(default_factory=list)
-    """The rest of each batch that a teacher spoke about."""
+    """The rest of each batch that was learned from a teacher too."""
     untaught: list[float] = field(default_factory=list)
 
     @property
@@ -76,7 +76,6 @@ class MeasuredTrainer(LevelTrainer):
         self.repeat, self._deaf_to = repeat, deaf_to
         self._outside = 0.0
         """Processor seconds of the exchange within the batch under way."""
-        self._has_teacher = False
 
     @property
     def batches(self) -> Batches:
@@ -90,7 +89,7 @@ class MeasuredTrainer(LevelTrainer):
         result = super()._learn(batch_number, share)
         rest = time.process_time() - started - self._outside
         self.clock.exchange += self._outside
-        (self.clock.taught if self._has_teacher else self.clock.untaught).append(rest)
+        (self.clock.taught if result.num_heard else self.clock.untaught).append(rest)
         return result
 
     def _choose(self, batch_number: int) -> Choice:
@@ -110,9 +109,7 @@ class MeasuredTrainer(LevelTrainer):
         self, records: tuple[Record, ...], digest: str, batch: StepInput
     ) -> list[Teacher]:
         heard = tuple(record for record in records if record.header.level != self._deaf_to)
-        teachers = self._timed(super()._teachers, heard, digest, batch)
-        self._has_teacher = bool(teachers)
-        return teachers
+        return self._timed(super()._teachers, heard, digest, batch)
 
     def _publish(self, batch_id: str, digest: str, batch: StepInput, logits_NV: Tensor) -> None:
         self._timed(super()._publish, batch_id, digest, batch, logits_NV)

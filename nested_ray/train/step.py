@@ -32,10 +32,12 @@ class BatchResult:
 
     ce: float
     kd: float | None
-    """None when no teacher had anything to say."""
+    """None when no teacher knew better."""
     accuracy: float
     """Share of the tokens whose likeliest id is the gold one."""
     num_tokens: int
+    num_heard: int = 0
+    """Teachers that it was learned from."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,14 @@ def learn_batch(
     with autocast():
         logits_NV = model(batch.input_ids_BL, batch.target_index_BW, batch.valid_BW)
     losses = training_losses(logits_NV, batch.gold_ids_N, teachers)
-    loss = losses.ce + kd_factor * losses.kd if teachers else losses.ce
+    loss = losses.ce + kd_factor * losses.kd if losses.num_heard else losses.ce
     (share * loss).backward()
     result = BatchResult(
         ce=losses.ce.item(),
-        kd=losses.kd.item() if teachers else None,
+        kd=losses.kd.item() if losses.num_heard else None,
         accuracy=accuracy_of(logits_NV.detach(), batch.gold_ids_N),
         num_tokens=len(batch.gold_ids_N),
+        num_heard=losses.num_heard,
     )
     return result, logits_NV.detach()
 

@@ -27,6 +27,10 @@ def targets_of(logits_NV, head_k, tail_samples, seed=0, gold_ids_N=None):
     )
 
 
+def listened_to(targets):
+    return Teacher(targets, margin_nats=-math.inf)
+
+
 def random_logits(num_tokens, vocab_size, seed, dtype=torch.float64):
     generator = torch.Generator().manual_seed(seed)
     return 2 * torch.randn(num_tokens, vocab_size, generator=generator, dtype=dtype)
@@ -105,7 +109,7 @@ def test_gradients_agree_with_finite_differences():
     targets = targets_of(random_logits(3, 9, seed=3), head_k=2, tail_samples=3)
 
     def loss(logits_NV):
-        losses = training_losses(logits_NV, gold_ids_N, [Teacher(targets)])
+        losses = training_losses(logits_NV, gold_ids_N, [listened_to(targets)])
         return losses.ce + 0.7 * losses.kd
 
     assert torch.autograd.gradcheck(loss, random_logits(3, 9, seed=4).requires_grad_())
@@ -118,7 +122,7 @@ def test_padding_the_vocabulary_changes_neither_loss_nor_gradient():
     def loss_and_gradient(padding):
         logits_NV = random_logits(3, 9, seed=4)
         padded_NV = F.pad(logits_NV, (0, padding), value=float("-inf")).requires_grad_()
-        losses = training_losses(padded_NV, gold_ids_N, [Teacher(targets)])
+        losses = training_losses(padded_NV, gold_ids_N, [listened_to(targets)])
         (losses.ce + losses.kd).backward()
         return losses.ce, losses.kd, padded_NV.grad[:, :9]
 
@@ -154,26 +158,36 @@ def test_bf16_logits_are_reduced_in_fp32():
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
-def test_an_upward_teacher_is_heard_only_where_it_is_surer_by_the_margin():
+def test_a_teacher_is_heard_on_a_whole_batch_or_not_at_all():
     student_NV = torch.log(torch.tensor([[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]))
-    teacher_NV = torch.log(torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.1, 0.9]]))
+    teacher_NV = torch.log(torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.4, 0.6]]))
     gold_ids_N = torch.zeros(3, dtype=torch.long)
     targets = targets_of(teacher_NV, head_k=1, tail_samples=1, gold_ids_N=gold_ids_N)
-    everywhere_N = soft_target_kl(student_NV, targets)
+    everywhere = soft_target_kl(student_NV, targets).mean().item()
+    # ln 0.9/0.5, ln 0.6/0.5 and ln 0.4/0.5 are 0.588, 0.182 and -0.223: 0.182 ahead on average
+    for margin, expected in ((0.0, everywhere), (0.18, everywhere), (0.19, 0.0)):
+        losses = training_losses(student_NV, gold_ids_N, [Teacher(targets, margin)])
+        assert losses.kd.item() == pytest.approx(expected)
+        assert losses.num_heard == (expected > 0)
 
-    def kd(margin):
-        return training_losses(student_NV, gold_ids_N, [Teacher(targets, margin)]).kd.item()
 
-    assert kd(0.0) == pytest.approx((everywhere_N[0] + everywhere_N[1]).item() / 3)
-    assert kd(0.3) == pytest.approx(everywhere_N[0].item() / 3)
-    assert kd(2.0) == 0
-    downward = training_losses(student_NV, gold_ids_N, [Teacher(targets)])
-    assert downward.kd.item() == pytest.approx(everywhere_N.mean().item())
+def test_a_teacher_that_knows_less_changes_neither_loss_nor_the_weight_of_another():
+    student_NV, gold_ids_N = random_logits(4, 12, seed=1), torch.tensor([0, 3, 5, 7])
+    knows_NV = student_NV + 4 * F.one_hot(gold_ids_N, 12)
+    good, random = (
+        Teacher(targets_of(logits_NV, 3, 3, gold_ids_N=gold_ids_N))
+        for logits_NV in (knows_NV, student_NV - 4 * F.one_hot(gold_ids_N, 12))
+    )
+    alone = training_losses(student_NV, gold_ids_N, [good])
+    both = training_losses(student_NV, gold_ids_N, [good, random])
+    assert alone.kd > 0
+    assert (both.kd, both.num_heard) == (alone.kd, 1)
+    assert training_losses(student_NV, gold_ids_N, [random]).kd == 0
 
 
 def test_several_teachers_are_averaged():
     student_NV, gold_ids_N = random_logits(4, 12, seed=1), torch.zeros(4, dtype=torch.long)
-    teachers = [Teacher(targets_of(random_logits(4, 12, seed=s), 3, 3)) for s in (2, 3)]
+    teachers = [listened_to(targets_of(random_logits(4, 12, seed=s), 3, 3)) for s in (2, 3)]
     single = [training_losses(student_NV, gold_ids_N, [t]).kd.item() for t in teachers]
     both = training_losses(student_NV, gold_ids_N, teachers).kd.item()
     assert both == pytest.approx(sum(single) / 2)

@@ -81,7 +81,8 @@ def test_twins_train_on_the_same_batches_with_and_without_exchange(make_job, mak
     dtypes = dict.fromkeys(LEVELS, torch.float32)
     result = measure_overhead(jobs, datasets, dtypes, steps=8)
     assert [len(level.on) for level in result] == [len(level.off) for level in result] == [6] * 3
-    assert all(level.targets_used > 0 and level.bytes_per_token == 100 for level in result)
+    assert all(level.bytes_per_token == 100 for level in result)
+    assert any(level.targets_used > 0 for level in result)
 
     twins = Twins(at_once(jobs[0], 4), datasets, dtypes, exchange=None)
     for _ in range(4):

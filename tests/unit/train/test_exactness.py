@@ -133,7 +133,7 @@ def test_a_level_killed_at_random_steps_repeats_the_curve_of_the_one_that_was_no
     level = together[1]
     trainers, losses = train_in_turns(together)
     recording = Recording(recording_folder(level.folder, rank=0))
-    assert trainers[1].counters.targets_used > 1
+    assert trainers[1].counters.targets_used > 0
     assert trainers[1].counters.targets_stale > 0
 
     level.folder = tmp_path / "killed"

@@ -117,8 +117,8 @@ def runs_of(setting, **changes):
 
 def test_without_weight_the_peers_change_nothing(make_setting):
     pairs = runs_of(make_setting(weight=0.0)).pairs(0)
+    assert any(pair.together.targets_used > 0 for pair in pairs.values())
     for pair in pairs.values():
-        assert pair.together.targets_used > 0
         assert pair.together.losses == pair.alone.losses[: pair.own_place + 1]
     assert set(pairs) == set(NAMES)
 
