@@ -160,9 +160,10 @@ def test_a_killed_worker_goes_on_and_a_level_without_a_place_fails_alone(
     settings = config(
         max_steps=200, names=("syntax", "architecture"), architecture={"use_gpu": True}
     )
-    killed, steps_after_restart = [], []
+    killed, steps_after_restart, said = [], [], set()
 
     def kill_once(snapshot):
+        said.update(snapshot["architecture"].notes)
         level = snapshot["syntax"]
         if not killed and level.step >= 60:
             killed.append(level.pids[0])
@@ -175,6 +176,8 @@ def test_a_killed_worker_goes_on_and_a_level_without_a_place_fails_alone(
     assert "training of architecture failed" in str(failure.value)
     assert "syntax finished" in str(failure.value)
     assert "GPU: 1 asked for, 0 there" in str(failure.value)
+    (sentence,) = said  # told while the run went on
+    assert sentence.startswith("architecture has no place")
     assert killed
     assert min(steps_after_restart) >= 40  # from a checkpoint, not from the beginning
     assert max(steps_after_restart) == 200
