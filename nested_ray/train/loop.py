@@ -30,6 +30,7 @@ from nested_ray.train.job import LevelJob
 from nested_ray.train.level import LevelTrainer
 from nested_ray.train.lr import current_lr
 from nested_ray.train.pairing import belongs_to_rank
+from nested_ray.train.parallel import agreed_dtype
 from nested_ray.train.progress import WorkerProgress
 from nested_ray.train.replay import record
 from nested_ray.train.restoring import Start, find_start
@@ -155,7 +156,8 @@ def autocast_dtype(job: LevelJob, decoder: Any, cursor: dict[str, Any]) -> torch
     device = ray.train.torch.get_device()
     if cursor.get("device") == device.type:
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[cursor["dtype"]]
-    return choose_dtype(job.level.budget.precision, device, decoder.config.hidden_size)
+    own = choose_dtype(job.level.budget.precision, device, decoder.config.hidden_size)
+    return agreed_dtype(own, device, ray.train.get_context().get_world_size())
 
 
 def new_trainer(

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import torch
+import torch.distributed
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
@@ -62,6 +63,18 @@ def shard(model: WindowModel, mesh: DeviceMesh, dtype: torch.dtype) -> nn.Module
         fully_shard(layer, mesh=mesh, mp_policy=policy)
     fully_shard(model, mesh=mesh, mp_policy=policy)
     return model
+
+
+def agreed_dtype(own: torch.dtype, device: torch.device, world_size: int) -> torch.dtype:
+    """One format for all workers: bf16 where each of them found it the faster one.
+
+    Workers that measured differently would gather each other's weights in different formats.
+    """
+    if world_size == 1:
+        return own
+    votes = torch.tensor(float(own is torch.bfloat16), device=device)
+    torch.distributed.all_reduce(votes, torch.distributed.ReduceOp.MIN)
+    return torch.bfloat16 if votes.item() else torch.float32
 
 
 def unsynchronised(model: nn.Module) -> AbstractContextManager[object]:

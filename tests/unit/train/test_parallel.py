@@ -6,8 +6,16 @@ from safetensors.torch import load_file
 
 from nested_ray.config.levels import LevelConfig
 from nested_ray.errors import ConfigError
+from nested_ray.train.parallel import agreed_dtype
 from tests.unit.train.conftest import tiny_dataset, tiny_job
-from tests.unit.train.workers import BothWorkers, Run, WideBatch, learn, learn_in_two_workers
+from tests.unit.train.workers import (
+    BothWorkers,
+    Run,
+    WideBatch,
+    in_two_workers,
+    learn,
+    learn_in_two_workers,
+)
 
 LORA = {
     "model": {"type": "pretrained", "source": "unused", "lora": {"rank": 4}},
@@ -68,6 +76,18 @@ def two(folder):
         "fsdp, bf16": fsdp(changes=HALF),
     }
     return learn_in_two_workers(runs, folder)
+
+
+def choose_formats(rank):
+    """What is agreed on when rank 0 alone, and when both, found bf16 faster."""
+    cpu, own = torch.device("cpu"), [torch.bfloat16, torch.float32][rank]
+    return [str(agreed_dtype(dtype, cpu, 2)) for dtype in (own, torch.bfloat16)]
+
+
+def test_workers_compute_in_one_format_whatever_each_has_measured(tmp_path):
+    expected = ["torch.float32", "torch.bfloat16"]
+    assert in_two_workers(choose_formats, tmp_path) == (expected, expected)
+    assert agreed_dtype(torch.bfloat16, torch.device("cpu"), 1) is torch.bfloat16
 
 
 def test_two_workers_learn_what_one_learns_from_their_batches(two, make_job, folder):
