@@ -85,6 +85,26 @@ def test_the_newest_record_is_taken_with_every_peers_word_on_its_batch():
     assert sorted(each.header.level for each in choice.records) == ["architecture", "syntax"]
 
 
+def test_who_spoke_first_does_not_decide():
+    """A resumed level hears its peers in another order and must choose, and add up, as before."""
+    spoken = [
+        record(level, batch_id, 5) for level in ("syntax", "architecture") for batch_id in "ab"
+    ]
+    choices = [choose(records) for records in (spoken, spoken[2:] + spoken[:2])]
+    assert choices[0] == choices[1]
+    assert len(choices[0].records) == 2
+
+
+def test_what_was_in_hand_is_put_back_as_it_was():
+    before = pool(*(record("syntax", name, 5) for name in "abc"), record("architecture", "x", 7))
+    assert [header.batch_id for header in before.headers] == ["x", "a", "b", "c"]
+    after = RecordPool(keep=8, max_staleness_steps=10)
+    after.newest_step = dict(before.newest_step)
+    after.refill([record(each.level, each.batch_id, each.weights_step) for each in before.headers])
+    assert after.headers == before.headers
+    assert after.take({"a"}) == before.take({"a"})
+
+
 def test_a_batch_is_not_trained_twice():
     cursor = PairingCursor()
     cursor.trained.append("b")
