@@ -32,6 +32,7 @@ def index(
 
     Files are found again by their content: after a change only the changed ones are read.
     """
+    import gc
     import json as jsonlib
     import time
 
@@ -65,6 +66,7 @@ def index(
         typer.echo(jsonlib.dumps(counts, ensure_ascii=False, indent=2))
     else:
         show(counts, Console())
+    gc.freeze()  # the process ends: its million objects need not be looked through once more
 
 
 def counted(found: Scan, repository: IndexedRepository) -> dict[str, Any]:
