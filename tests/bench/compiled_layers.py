@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import time
 from contextlib import nullcontext
 from statistics import median
 
@@ -72,7 +73,7 @@ def measure(args: argparse.Namespace, compiled: bool) -> None:
 
 def processor_seconds() -> float:
     times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    return time.process_time() + times.children_user + times.children_system
 
 
 def batch(args: argparse.Namespace, number: int) -> StepInput:

@@ -1,9 +1,12 @@
 """Two workers, whole or shared out, learn what one worker learns from the same batches."""
 
+from functools import partial
+
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from nested_ray.checkpoints import load_state
 from nested_ray.config.levels import LevelConfig
 from nested_ray.errors import ConfigError
 from nested_ray.train.parallel import agreed_dtype
@@ -11,10 +14,12 @@ from tests.unit.train.conftest import tiny_dataset, tiny_job
 from tests.unit.train.workers import (
     BothWorkers,
     Run,
+    ThreeWorkers,
     WideBatch,
-    in_two_workers,
+    in_workers,
     learn,
     learn_in_two_workers,
+    trainer_of,
 )
 
 LORA = {
@@ -86,7 +91,7 @@ def choose_formats(rank):
 
 def test_workers_compute_in_one_format_whatever_each_has_measured(tmp_path):
     expected = ["torch.float32", "torch.bfloat16"]
-    assert in_two_workers(choose_formats, tmp_path) == (expected, expected)
+    assert in_workers(choose_formats, tmp_path) == [expected, expected]
     assert agreed_dtype(torch.bfloat16, torch.device("cpu"), 1) is torch.bfloat16
 
 
@@ -114,6 +119,29 @@ def test_a_checkpoint_goes_on_with_weights_whole_shared_out_and_on_one_worker(
         assert two[name] == expected, name
     one = Run(job(make_job, update_every=2), 1, checkpoint=folder / "fsdp")
     assert learn({"": one}, kind=BothWorkers)[""] == expected
+
+
+def go_on(rank, run):
+    """The next step of one of three workers, and its count of tokens."""
+    trainer = trainer_of(run, rank=rank, world_size=3)
+    result = trainer.make_step()
+    return trainer.step, result.ce, result.grad_norm, trainer.counters.tokens_seen
+
+
+def test_two_workers_become_three(two, make_job, folder, tmp_path):
+    run = Run(job(make_job, sharding="full"), checkpoint=folder / "ddp")
+    steps, losses, norms, counts = zip(
+        *in_workers(partial(go_on, run=run), tmp_path, 3), strict=True
+    )
+    one = Run(job(make_job, update_every=3), 1, checkpoint=folder / "ddp")
+    assert [(sum(losses) / 3, norms[0])] == close(learn({"": one}, kind=ThreeWorkers)[""])
+    assert set(steps) == {10} and len(set(norms)) == 1
+    before = [load_state(folder / "ddp", rank=rank).cursor["counters"] for rank in range(2)]
+    new = [count - old["tokens_seen"] for count, old in zip(counts, before, strict=False)] + [
+        counts[2]
+    ]
+    # Four rows of 16 tokens at most: the third one counts its own step alone.
+    assert all(4 * 11 <= count <= 4 * 16 for count in new)
 
 
 def test_a_checkpoint_of_shared_out_weights_is_a_checkpoint_as_any_other(two, folder):

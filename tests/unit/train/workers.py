@@ -1,4 +1,4 @@
-"""Two workers of one level in processes of their own, joined by gloo, without Ray."""
+"""Workers of one level in processes of their own, joined by gloo, without Ray."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from tests.unit.train.conftest import tiny_dataset
 TIMEOUT_S = 240
 
 
-def in_two_workers(work, folder):
-    """What `work(rank)` returned on rank 0 and on rank 1."""
+def in_workers(work, folder, world_size=2):
+    """What `work(rank)` returned, by rank."""
     # A fork of this process could not compute gradients; a server that only imports is forked from.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.unit.train.workers"])
     queue = context.Queue()
     store = f"file://{folder}/store"
     processes = [
-        context.Process(target=_work, args=(queue, store, rank, work), daemon=True)
-        for rank in range(2)
+        context.Process(target=_work, args=(queue, store, rank, world_size, work), daemon=True)
+        for rank in range(world_size)
     ]
     for process in processes:
         process.start()
@@ -47,12 +47,14 @@ def in_two_workers(work, folder):
             process.kill()
     for rank, result in sorted(found.items()):
         assert not isinstance(result, str), f"rank {rank}: {result}"
-    return found[0], found[1]
+    return [found[rank] for rank in range(world_size)]
 
 
-def _work(queue, store, rank, work):
+def _work(queue, store, rank, world_size, work):
     torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
+    torch.distributed.init_process_group(
+        "gloo", init_method=store, rank=rank, world_size=world_size
+    )
     try:
         queue.put((rank, work(rank)))
     except BaseException:
@@ -88,7 +90,7 @@ def learn(runs, rank=0, world_size=1, kind=LevelTrainer):
 
 def learn_in_two_workers(runs, folder):
     """Losses of each run as the mean over its two workers; norms as both have them."""
-    first, second = in_two_workers(partial(learn, runs, world_size=2), folder)
+    first, second = in_workers(partial(learn, runs, world_size=2), folder)
     joined = {}
     for name in runs:
         assert [norm for _, norm in first[name]] == [norm for _, norm in second[name]]
@@ -127,15 +129,23 @@ def trainer_of(run, *, rank=0, world_size=1, kind=LevelTrainer):
 class BothWorkers(LevelTrainer):
     """One worker that learns the batches of two, one after the other."""
 
+    num_workers = 2
+
     def _choose(self, batch_number):
         if not hasattr(self, "cursors"):
-            self.cursors = [PairingCursor.from_json(self.cursor.to_json()) for _ in range(2)]
-        self.rank, number = batch_number % 2, batch_number // 2
+            self.cursors = [
+                PairingCursor.from_json(self.cursor.to_json()) for _ in range(self.num_workers)
+            ]
+        number, self.rank = divmod(batch_number, self.num_workers)
         self.cursor = self.cursors[self.rank]
         try:
             return super()._choose(number)
         finally:
             self.rank = 0
+
+
+class ThreeWorkers(BothWorkers):
+    num_workers = 3
 
 
 class WideBatch(LevelTrainer):
