@@ -51,6 +51,7 @@ def main() -> int:
     parser.add_argument("--limit-s", type=float, default=720.0, help="give up after so long")
     parser.add_argument("--json", type=Path, help="write everything that was seen there")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as any end: nothing is left running
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # Postgres is killed on purpose
     with tempfile.TemporaryDirectory(prefix="nr-kill-") as folder:
         outcome = run_trial(
