@@ -21,8 +21,11 @@ GROUP_SIZE = 32
 MIN_GROUPS_PER_ID = 4
 """With fewer groups per likeliest id than this, most groups would be looked into anyway."""
 
-SMALLEST_TAIL = 1e-30
-"""Relative to the likeliest id; below, fp32 begins to lose the tail and it is scaled to itself."""
+LOWEST = -80.0
+"""Nats below the likeliest id: 2e-35 of it, which the smallest tail below makes nothing of."""
+
+SMALLEST_TAIL = 1e-20
+"""Relative to the likeliest id; a smaller tail is scaled to itself before it is sampled."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,9 @@ def select(
     flat_NV.index_fill_(-1, always_A, float("-inf"))  # from here on: ids that are told anyway
     head_NK, head_ids_NK = grouped_topk(grouped_NCG, head_k)
     largest_N1 = torch.cat([head_NK[:, :1], always_NA], -1).amax(-1, keepdim=True)
-    weight_NCG = flat_NV.sub_(largest_N1).exp_().view(shape_NCG)
+    # Far below the largest, and at -inf, exp takes a path that is several times slower.
+    weight_NV = flat_NV.sub_(largest_N1).clamp_min_(LOWEST).exp_()
+    weight_NCG = weight_NV.index_fill_(-1, always_A, 0.0).view(shape_NCG)
     sums_NG = weight_NCG.sum(1)
     total_N1 = sums_NG.sum(-1, keepdim=True) + (always_NA - largest_N1).exp().sum(-1, keepdim=True)
     logz_N1 = largest_N1 + total_N1.log()

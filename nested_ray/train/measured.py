@@ -15,7 +15,7 @@ from nested_ray.datasets.loader import batch_digest
 from nested_ray.distill.losses import Teacher
 from nested_ray.train.job import LevelJob
 from nested_ray.train.level import LevelTrainer
-from nested_ray.train.pairing import Choice, Record
+from nested_ray.train.pairing import Choice, Record, choose_batch
 from nested_ray.train.step import BatchResult, StepInput, StepResult
 
 
@@ -140,6 +140,17 @@ class FrozenTrainer(MeasuredTrainer):
             )
         self.step += 1
         return StepResult(ce=0.0, kd=None, accuracy=0.0, grad_norm=0.0, num_tokens=0)
+
+    def _choose(self, batch_number: int) -> Choice:
+        return choose_batch(
+            batch_number,
+            level=self.job.level.name,
+            rank=self.rank,
+            paired_share=self.job.distill.paired_share,
+            takes=False,
+            cursor=self.cursor,
+            pool=self.pool,
+        )
 
     def _encode(self, batch_id: str, batch: StepInput, logits_NV: Tensor) -> bytes:
         if self.told is None:

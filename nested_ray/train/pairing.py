@@ -2,7 +2,8 @@
 
 A share of the steps is paired. In a paired step a level takes the newest fresh record of a batch that
 it has not trained on, rebuilds that batch with its own context and learns from every peer that has
-spoken about it. With nothing to take it opens a new shared batch and goes on: nobody ever waits.
+spoken about it. With nothing to take it trains on a private batch: nobody ever waits, and a quick level
+does not write down more than its peers could read.
 
 Taking turns matters. If a level opened batches only for lack of records, the quickest level would open
 all of them, its peers would follow, and the one whose batches everybody trains on would never find a
@@ -157,9 +158,9 @@ def choose_batch(
     `takes` is False when it is this level's turn to open, during burn-in and in a run without
     exchange: then the batch is one that this level opens.
     """
-    if not is_paired(step, paired_share):
+    records = pool.take(cursor.trained) if takes and is_paired(step, paired_share) else ()
+    if not is_paired(step, paired_share) or (takes and not records):
         return Choice(f"private:{level}/{rank}/{step}", paired=False)
-    records = pool.take(cursor.trained) if takes else ()
     if records:
         choice = Choice(records[0].header.batch_id, paired=True, records=records)
     else:

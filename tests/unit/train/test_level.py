@@ -154,7 +154,7 @@ def test_records_of_another_tokenizer_are_left_out_and_counted(make_trainer, exc
         "architecture", exchange=exchange, distill=distill, tokenizer_hash="other"
     )
     trainer = make_trainer(exchange=exchange, distill=distill)
-    losses_of(stranger, 2)
+    losses_of(stranger, 3)  # its turn to open a batch is the third
     losses_of(trainer, 3)
     assert trainer.counters.targets_used == 0
     assert trainer.counters.targets_lost > 0
@@ -164,7 +164,7 @@ def test_records_of_rows_that_this_level_does_not_have_are_left_out(make_trainer
     distill = DistillConfig(paired_share=1.0, burn_in_steps=0, ramp_steps=0)
     stranger = make_trainer("architecture", exchange=exchange, distill=distill, seed=2)
     trainer = make_trainer(exchange=exchange, distill=distill)
-    losses_of(stranger, 2)
+    losses_of(stranger, 3)  # its turn to open a batch is the third
     losses_of(trainer, 3)
     assert (trainer.counters.targets_used, trainer.counters.targets_lost > 0) == (0, True)
 

@@ -110,14 +110,18 @@ def test_a_batch_is_not_trained_twice():
     cursor.trained.append("b")
     choice = choose([record("syntax", "a", 5), record("syntax", "b", 6)], cursor=cursor)
     assert choice.batch_id == "a"
-    assert choose([record("syntax", "a", 5)], cursor=cursor).batch_id == "semantics/0/0"
+    assert not choose([record("syntax", "a", 5)], cursor=cursor).paired
 
 
-def test_without_records_or_without_listening_a_new_batch_is_opened():
+def test_without_listening_a_new_batch_is_opened_and_without_records_none():
     cursor = PairingCursor()
-    assert choose([], cursor=cursor) == Choice("semantics/0/0", paired=True)
-    assert choose([record("syntax", "a")], takes=False, cursor=cursor).batch_id == "semantics/0/1"
-    assert list(cursor.trained) == ["semantics/0/0", "semantics/0/1"]
+    opened = choose([record("syntax", "a")], takes=False, cursor=cursor)
+    assert opened == Choice("semantics/0/0", paired=True)
+    nothing = choose([], cursor=cursor)
+    assert (nothing.paired, nothing.records) == (False, ())
+    assert nothing.batch_id.startswith("private:semantics/0/")
+    assert list(cursor.trained) == ["semantics/0/0"]
+    assert choose([], takes=False, cursor=cursor).batch_id == "semantics/0/1"
 
 
 def test_records_older_than_the_allowed_staleness_are_dropped_and_counted():
