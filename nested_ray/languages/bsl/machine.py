@@ -10,6 +10,8 @@ from nested_ray.languages.bsl.automaton import ERROR, FIRST_PUSH, RETURN
 from nested_ray.languages.bsl.grammar import table
 from nested_ray.languages.bsl.keywords import Kind
 
+_END = Kind.END  # Python 3.11 takes longer to look a member up than to read a token
+
 
 class Config(NamedTuple):
     """Where the automaton stands: everything that decides what may follow."""
@@ -55,7 +57,7 @@ def accepts(config: Config, kind: int) -> bool:
     state, depth = config.state, len(config.stack)
     while rows[state][kind] == RETURN:
         if not depth:
-            return kind == Kind.END
+            return kind == _END
         depth -= 1
         state = config.stack[depth]
     return rows[state][kind] != ERROR

@@ -12,6 +12,7 @@ from nested_ray.languages.bsl.keywords import WORDS, Kind
 from nested_ray.languages.bsl.lexer import Tokens
 
 _HEADS = {Kind.PROCEDURE: Kind.END_PROCEDURE, Kind.FUNCTION: Kind.END_FUNCTION}
+_ASYNC, _AMPERSAND, _OPEN, _CLOSE = Kind.ASYNC, Kind.AMPERSAND, Kind.OPEN, Kind.CLOSE
 _TAILS = (Kind.END_PROCEDURE, Kind.END_FUNCTION)
 _WORDS = frozenset(WORDS)
 _SPACES = re.compile(r"\s+")
@@ -120,18 +121,18 @@ def _body_end(tokens: Tokens, start: int) -> int:
 def first_token(tokens: Tokens, head: int) -> int:
     """Index of the first annotation, directive or `Асинх` that belongs to the method at `head`."""
     kinds, first = tokens.kinds, head
-    if first and kinds[first - 1] is Kind.ASYNC:
+    if first and kinds[first - 1] is _ASYNC:
         first -= 1
     while first > 0:
         begin = first - 1
-        if kinds[begin] is Kind.CLOSE:  # &Annotation("parameters")
+        if kinds[begin] is _CLOSE:  # &Annotation("parameters")
             depth = 1
             lowest = max(0, begin - _MAX_ANNOTATION_TOKENS)
             while begin > lowest and depth:
                 begin -= 1
-                depth += (kinds[begin] is Kind.CLOSE) - (kinds[begin] is Kind.OPEN)
+                depth += (kinds[begin] is _CLOSE) - (kinds[begin] is _OPEN)
             begin -= 1
-        if begin < 1 or kinds[begin - 1] is not Kind.AMPERSAND or kinds[begin] not in _WORDS:
+        if begin < 1 or kinds[begin - 1] is not _AMPERSAND or kinds[begin] not in _WORDS:
             return first
         first = begin - 1
     return first

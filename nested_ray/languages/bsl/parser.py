@@ -29,6 +29,7 @@ from nested_ray.languages.bsl.ways import (
 )
 
 _find_directives = find_kinds(Kind.DIRECTIVE)
+_AWAIT = Kind.AWAIT
 
 
 def read(tokens: Tokens) -> Reading:
@@ -59,7 +60,7 @@ def read_on(point: Point, tokens: Tokens, names: Names) -> tuple[Reading, Point]
 
 def await_only_in_async(kinds: list[Kind]) -> list[Kind]:
     """`Ждать` is a keyword inside asynchronous methods and a plain name elsewhere."""
-    if Kind.AWAIT not in bytes(kinds):  # a fast search; nearly no module has one
+    if _AWAIT not in bytes(kinds):  # a fast search; nearly no module has one
         return kinds
     kinds, is_async = list(kinds), False
     for index, kind in enumerate(kinds):

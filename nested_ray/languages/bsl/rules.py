@@ -24,7 +24,9 @@ _NO_KEYWORD_AFTER = (Kind.DOT, Kind.AMPERSAND)
 _NO_PARAMETER_AFTER = (Kind.EQUAL, Kind.AMPERSAND)
 _BRACKETS = {Kind.OPEN: 1, Kind.CLOSE: -1}
 # To look a member up costs Python 3.11 as much as all else that is done for a token.
-_PLAIN_NAME, _DIRECTIVE = Kind.NAME, Kind.DIRECTIVE
+_PLAIN_NAME, _DIRECTIVE, _END = Kind.NAME, Kind.DIRECTIVE, Kind.END
+_VAR, _TILDE, _OPEN = Kind.VAR, Kind.TILDE, Kind.OPEN
+_IF, _ELSIF, _ELSE, _END_IF = Line.IF, Line.ELSIF, Line.ELSE, Line.END_IF
 _MAX_BRANCH = 64
 """Names deeper in `#Если` are not compared."""
 
@@ -124,7 +126,7 @@ class _Scan:
     labels: _Labels = field(default_factory=_Labels)
 
     def kind(self, index: int) -> Kind:
-        return self.kinds[index] if 0 <= index < len(self.kinds) else Kind.END
+        return self.kinds[index] if 0 <= index < len(self.kinds) else _END
 
     def bind(self, bound: _Bound, index: int, mark: tuple[str, ...] = ()) -> bool:
         if len(self.path) > _MAX_BRANCH:
@@ -161,12 +163,12 @@ def scan_rules(
 
 def _read_directive(scan: _Scan, index: int) -> None:
     line = parse_directive(scan.tokens.spellings[index]).line
-    if line is Line.IF:
+    if line is _IF:
         scan.num_conditions += 1
         scan.path += (scan.num_conditions, 0)
-    elif line in (Line.ELSIF, Line.ELSE):
+    elif line in (_ELSIF, _ELSE):
         scan.path[-1] += 1
-    elif line is Line.END_IF:
+    elif line is _END_IF:
         del scan.path[-2:]
 
 
@@ -178,9 +180,9 @@ def _read_token(scan: _Scan, index: int) -> Failure | None:
         lost = scan.labels.missing(scan.tokens)
         scan.labels, scan.variables = _Labels(), None
         return None if lost is None else _lost_jump(index, lost)
-    if kind is Kind.VAR:
+    if kind is _VAR:
         return _read_variables(scan, index)
-    if kind is not Kind.TILDE:
+    if kind is not _TILDE:
         return None
     if scan.kind(index + 2) is not Kind.COLON:
         if scan.kind(index + 1) in _WORDS:
@@ -192,13 +194,13 @@ def _read_token(scan: _Scan, index: int) -> Failure | None:
 
 
 def _read_heading(scan: _Scan, head: int) -> Failure | None:
-    if scan.kind(head + 1) is not Kind.NAME:
+    if scan.kind(head + 1) is not _PLAIN_NAME:
         return None
     if scan.bind(scan.names.methods, head + 1, _directives(scan.tokens, head)):
         return _clash(head + 1, "a method of this name is defined above")
     scan.variables = _Bound()
     kinds, depth = scan.kinds, 1
-    if scan.kind(head + 2) is not Kind.OPEN:
+    if scan.kind(head + 2) is not _OPEN:
         return None
     for index in range(head + 3, len(kinds)):
         kind = kinds[index]

@@ -15,6 +15,9 @@ from nested_ray.languages.bsl.keywords import Kind
 from nested_ray.languages.bsl.machine import Config, Failure, accepts, advance, expected
 
 _MAX_WAYS = 16
+_END = Kind.END
+_MALFORMED, _UNFINISHED = Line.MALFORMED, Line.UNFINISHED
+_REGION, _END_REGION = Line.REGION, Line.END_REGION
 
 
 class Condition(NamedTuple):
@@ -120,7 +123,7 @@ def read_all_ways(walk: Walk, kinds: list[Kind], directives: dict[int, str]) -> 
         failure = follow(walk, index, spelling) if spelling else None
         if failure:
             return Reading(failure, None, is_certain=len(walk.ways) <= _MAX_WAYS)
-    can_end = all(accepts(way, Kind.END) for way in walk.ways)
+    can_end = all(accepts(way, _END) for way in walk.ways)
     at_end = why_not_end(walk, len(kinds))
     return Reading(None, at_end, is_certain=can_end or walk.is_single)
 
@@ -128,10 +131,10 @@ def read_all_ways(walk: Walk, kinds: list[Kind], directives: dict[int, str]) -> 
 def follow(walk: Walk, index: int, spelling: str) -> Failure | None:
     """Go on along a preprocessor line; a failure where it cannot stand."""
     line = parse_directive(spelling).line
-    if line in (Line.MALFORMED, Line.UNFINISHED):
+    if line in (_MALFORMED, _UNFINISHED):
         return Failure(index, message="not a complete preprocessor line")
-    if line in (Line.REGION, Line.END_REGION):
-        walk.num_regions += 1 if line is Line.REGION else -1
+    if line in (_REGION, _END_REGION):
+        walk.num_regions += 1 if line is _REGION else -1
         if walk.num_regions < 0:
             return Failure(index, message="`#КонецОбласти` without `#Область`")
     elif line is Line.IF:
@@ -161,7 +164,7 @@ def _follow_branch(walk: Walk, index: int, line: Line, spelling: str) -> Failure
 
 def why_not_end(walk: Walk, num_tokens: int) -> Failure | None:
     """What is missing if the text ends here."""
-    endless = next((way for way in walk.ways if not accepts(way, Kind.END)), None)
+    endless = next((way for way in walk.ways if not accepts(way, _END)), None)
     if endless:
         return Failure(num_tokens, expected(endless))
     if walk.conditions or walk.num_regions > 0:
