@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, Tag, model_validator
 
@@ -10,6 +10,7 @@ from nested_ray.config.base import Settings, by_type
 from nested_ray.config.continual import ContinualConfig
 from nested_ray.config.corpus import CorpusConfig
 from nested_ray.config.levels import LevelConfig
+from nested_ray.config.remote import RemoteLevel
 from nested_ray.config.review_training import ReviewTrainingConfig
 
 
@@ -90,7 +91,7 @@ class DistillConfig(Settings):
     tail_samples: int = Field(default=16, ge=1, le=256)
     """Ids drawn from the teacher's distribution outside the head."""
     upward_margin_nats: float = Field(default=0.0, ge=0)
-    """A smaller level teaches a larger one only where it is surer of the gold token by this much."""
+    """A smaller level teaches a larger one only on batches whose tokens it knows better by this much, on average."""
     teachers: dict[str, tuple[str, ...]] = {}
     """By level name, the levels it listens to; one not named here listens to all others."""
     keep_records: int = Field(default=32, ge=1)
@@ -132,6 +133,8 @@ class TrainConfig(Settings):
     windows: WindowConfig = WindowConfig()
     levels: tuple[LevelConfig, ...] = Field(min_length=1)
     """From the smallest to the largest."""
+    remote_levels: tuple[RemoteLevel, ...] = ()
+    """Models behind an endpoint that teach the levels; those written among `levels` come here."""
     distill: DistillConfig = DistillConfig()
     checkpoints: CheckpointsConfig = CheckpointsConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -140,9 +143,32 @@ class TrainConfig(Settings):
     max_failures: int = Field(default=3, ge=0)
     """Restarts of one level's workers before that level is given up."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _remote_levels_stand_apart(cls, values: Any) -> Any:
+        """`{name: ..., model: {type: remote, ...}}` among the levels is a remote level."""
+        if not isinstance(values, dict):
+            return values
+        values = cast("dict[str, Any]", values)
+        levels: Any = values.get("levels")
+        if not isinstance(levels, list | tuple):
+            return values
+        levels = cast("list[Any]", levels)
+        remote = [level for level in levels if _is_remote(level)]
+        return {
+            **values,
+            "levels": [level for level in levels if not _is_remote(level)],
+            "remote_levels": [*values.get("remote_levels", ()), *remote],
+        }
+
+    @property
+    def level_names(self) -> list[str]:
+        """All who may teach: the levels, then the remote ones."""
+        return [level.name for level in (*self.levels, *self.remote_levels)]
+
     @model_validator(mode="after")
     def _level_names_differ(self) -> TrainConfig:
-        names = [level.name for level in self.levels]
+        names = self.level_names
         if len(set(names)) < len(names):
             raise ValueError(f"level names must differ, found {', '.join(names)}")
         return self
@@ -169,8 +195,11 @@ class TrainConfig(Settings):
 
     @model_validator(mode="after")
     def _teachers_exist(self) -> TrainConfig:
-        names = [level.name for level in self.levels]
+        names = self.level_names
+        remote = {level.name for level in self.remote_levels}
         for student, teachers in self.distill.teachers.items():
+            if student in remote:
+                raise ValueError(f"distill.teachers: {student} is remote and learns nothing")
             for name in (student, *teachers):
                 if name not in names:
                     raise ValueError(
@@ -179,3 +208,8 @@ class TrainConfig(Settings):
             if student in teachers:
                 raise ValueError(f"distill.teachers: {student} cannot be its own teacher")
         return self
+
+
+def _is_remote(level: Any) -> bool:
+    model: Any = cast("dict[str, Any]", level).get("model") if isinstance(level, dict) else None
+    return isinstance(model, dict) and cast("dict[str, Any]", model).get("type") == "remote"
