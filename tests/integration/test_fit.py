@@ -219,12 +219,12 @@ def test_a_level_of_two_workers_survives_one_and_goes_on_with_one_and_with_three
         assert load_model(level.model_dir).config.vocab_size == VOCAB_SIZE
         return level.steps, level.tokens_seen / (4 * 32)
 
-    assert learned(150, 2) == (150, 2 * 150)  # nothing is counted twice, nothing lost
+    assert learned(300, 2) == (300, 2 * 300)  # nothing is counted twice, nothing lost
     assert killed
     assert min(steps_after_restart) >= 40  # from a checkpoint, not from the beginning
     # The counts of the worker that is gone are missing; those that come count their own steps.
-    assert learned(160, 1) == (160, 160)
-    assert learned(170, 3, sharding="full") == (170, 170 + 10 + 10)
+    assert learned(310, 1) == (310, 310)
+    assert learned(320, 3, sharding="full") == (320, 320 + 10 + 10)
 
 
 def test_an_interrupted_run_goes_on_from_the_step_it_was_interrupted_at(
