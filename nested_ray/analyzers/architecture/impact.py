@@ -48,6 +48,7 @@ def impact_of(structure: Structure, changed: Collection[Node]) -> list[Impacted]
     distance: dict[Node, int] = dict.fromkeys(sorted(changed, key=_order), 0)
     by: dict[Node, Link] = {}
     waiting = deque(distance)
+    passing_on = set(distance)
     while waiting:
         node = waiting.popleft()
         for link in (*users.get(node, ()), *inside.of(node)):
@@ -55,8 +56,9 @@ def impact_of(structure: Structure, changed: Collection[Node]) -> list[Impacted]
             if user not in distance:
                 distance[user] = distance[node] + 1
                 by[user] = link
-                if link.kind != "import":
-                    waiting.append(user)
+            if link.kind != "import" and user not in passing_on:
+                passing_on.add(user)
+                waiting.append(user)
     return _ranked(structure, distance, by, {path for path, _ in changed})
 
 

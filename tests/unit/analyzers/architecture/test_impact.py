@@ -29,6 +29,16 @@ def test_a_change_goes_through_functions_of_the_same_file(structure_of):
     assert found[1].definitions == ("run",)
 
 
+def test_a_function_that_imports_for_itself_passes_a_change_on(structure_of):
+    own = "def outer():\n    from lib.base import load\n    return load()\n"
+    structure = structure_of({**TEXTS, "lib/middle.py": own})
+    found = impact_of(structure, changed_nodes(structure, "lib/base.py:load"))
+    assert [(each.path, each.distance) for each in found] == [
+        ("lib/middle.py", 1),
+        ("lib/top.py", 2),
+    ]
+
+
 @pytest.mark.parametrize("name", ["lib.base.load", "base.load", "load", "lib/base.py:load"])
 def test_a_definition_has_many_names(structure_of, name):
     structure = structure_of(TEXTS)
