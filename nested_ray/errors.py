@@ -7,6 +7,7 @@ NestedRayError
 │   └── NoUsableFiles         every file was rejected, or too few remain to split
 ├── TrainingError             a run cannot go on
 │   ├── TargetsMismatch       soft targets belong to another batch or tokenizer
+│   ├── TeacherFailed         a remote level can teach nothing
 │   └── LevelFailed           one level's run ended with an error after its retries
 ├── StorageError              Postgres, S3 or Redis
 │   ├── StorageUnavailable    a server does not answer
@@ -53,6 +54,9 @@ class TrainingError(NestedRayError): ...
 
 
 class TargetsMismatch(TrainingError): ...
+
+
+class TeacherFailed(TrainingError): ...
 
 
 class LevelFailed(TrainingError): ...

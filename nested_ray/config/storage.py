@@ -52,3 +52,8 @@ def default_home() -> Path:
     if "_ray_pkg_" in str(cwd):
         return Path.home() / ".nested-ray"
     return cwd / ".nested-ray"
+
+
+def read_secret(variable: str) -> str | None:
+    """A secret from the environment variable of that name; None where it is not set or empty."""
+    return os.environ.get(variable) or None

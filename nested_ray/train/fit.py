@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from nested_ray.train.job import level_jobs
 from nested_ray.train.mending import mend
 from nested_ray.train.placement import PlacementWatchdog
 from nested_ray.train.progress import LevelPlan, LevelProgress, ProgressSnapshot
+from nested_ray.train.remote_runs import remote_teachers
 from nested_ray.train.runs import LevelRun, level_runs
 
 logger = logging.getLogger(__name__)
@@ -72,6 +73,8 @@ class FitReport:
     seconds: float
     notes: tuple[str, ...] = ()
     """What went wrong with checkpoints and was mended, in sentences."""
+    remote: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By remote level, what it cost and gave."""
 
 
 def fit_levels(
@@ -85,6 +88,7 @@ def fit_levels(
     start_models: Mapping[str, Path] | None = None,
     replay: Replay | None = None,
     run_dir: Path,
+    tokenizer_file: Path | None = None,
     solo: bool = False,
     placement_timeout_s: float = 180.0,
     on_progress: Callable[[ProgressSnapshot], None] = lambda snapshot: None,
@@ -93,6 +97,7 @@ def fit_levels(
 
     `datasets` maps each level to the folder of its training split, `start_models` each level that
     does not start from random weights to the folder of its model; `replay` says which rows are old.
+    Remote levels need `tokenizer_file`; they teach as long as the others train.
     Ray must be initialised; on a
     cluster of several machines `run_dir` and the datasets lie on storage that all of them see.
     Levels wait `placement_timeout_s` for each other to be placed and then start without the missing
@@ -120,11 +125,20 @@ def fit_levels(
         )
         runs = level_runs(config, jobs, Path(run_dir).resolve() / "ray")
         _mend_all(runs, actors.board)
-        notes = _run_all(runs, actors.board, placement_timeout_s, on_progress)
+        with remote_teachers(
+            config,
+            jobs[-1],
+            tokenizer_file=tokenizer_file,
+            exchange_name=actors.exchange_name,
+            namespace=NAMESPACE,
+            folder=Path(run_dir),
+        ) as remote:
+            notes = _run_all(runs, actors.board, placement_timeout_s, on_progress)
         exchange = read_report(actors.exchange) if actors.exchange else ExchangeReport()
     _raise_failures(runs)
     levels = {run.job.level.name: _level_fit(run, Path(run_dir)) for run in runs}
-    return FitReport(levels, exchange, seconds=time.monotonic() - started, notes=notes)
+    seconds = time.monotonic() - started
+    return FitReport(levels, exchange, seconds, notes, {each.name: each.facts() for each in remote})
 
 
 def _prepare_environment() -> None:

@@ -20,7 +20,9 @@ def level_metrics(level: LevelFit) -> dict[str, float]:
 
 def fit_table(fit: FitReport) -> Table:
     """What each level learned from, and what the levels told each other."""
-    table = Table(title="training", caption=exchange_sentence(fit.exchange), padding=(0, 0))
+    said = [exchange_sentence(fit.exchange), *map(remote_sentence, fit.remote, fit.remote.values())]
+    caption = "\n".join(filter(None, said)) or None
+    table = Table(title="training", caption=caption, padding=(0, 0))
     table.add_column("level", no_wrap=True)
     for heading in ("steps", "tokens", "tok/s", "loss", "sent", "used", "old", "lost", "dropped"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -60,6 +62,16 @@ def exchange_sentence(exchange: ExchangeReport) -> str | None:
     )
 
 
+def remote_sentence(name: str, facts: dict[str, Any]) -> str:
+    """What a remote level cost and gave, and why it fell silent if it did."""
+    why = f"; then silent: {facts['silent_because']}" if facts["silent_because"] else ""
+    return (
+        f"{name}, remote: {facts['requests']:,} requests ({facts['failures']:,} without an answer), "
+        f"{facts['prompt_tokens']:,} prompt and {facts['completion_tokens']:,} completion tokens; "
+        f"taught {facts['tokens_taught']:,} tokens of {facts['batches']:,} batches{why}"
+    )
+
+
 def fit_to_dict(fit: FitReport) -> dict[str, Any]:
     values = asdict(fit)
     for level in values["levels"].values():
@@ -73,4 +85,4 @@ def fit_from_dict(values: dict[str, Any]) -> FitReport:
         for name, facts in values["levels"].items()
     }
     exchange, notes = ExchangeReport(**values["exchange"]), tuple(values.get("notes", ()))
-    return FitReport(levels, exchange, values["seconds"], notes)
+    return FitReport(levels, exchange, values["seconds"], notes, values.get("remote", {}))

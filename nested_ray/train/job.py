@@ -17,6 +17,8 @@ class LevelJob(Settings):
     level: LevelConfig
     levels: tuple[str, ...]
     """Names of all levels, from the smallest to the largest."""
+    remote_levels: tuple[str, ...] = ()
+    """Names of those that only teach."""
     distill: DistillConfig
     dataset_dir: str
     """Training split, as Hugging Face `datasets` saved it."""
@@ -55,7 +57,8 @@ class LevelJob(Settings):
 
     def listens_to(self, teacher: str) -> bool:
         """Whether this level learns from that one."""
-        return teacher in self.distill.teachers.get(self.level.name, self.levels)
+        everybody = (*self.levels, *self.remote_levels)
+        return teacher in self.distill.teachers.get(self.level.name, everybody)
 
     @property
     def openers(self) -> tuple[str, ...]:
@@ -68,8 +71,14 @@ class LevelJob(Settings):
         }
         return tuple(name for name in self.levels if name in heard)
 
+    def is_of_remote(self, batch_id: str) -> bool:
+        """Whether a remote level opened the batch; it opens the next when this one has been answered."""
+        return batch_id.partition("/")[0] in self.remote_levels
+
     def is_upward(self, teacher: str) -> bool:
         """Whether a teacher sees less than this level."""
+        if teacher in self.remote_levels:
+            return False
         return self.levels.index(teacher) < self.levels.index(self.level.name)
 
 
@@ -93,6 +102,7 @@ def level_jobs(
         LevelJob(
             level=level,
             levels=tuple(each.name for each in config.levels),
+            remote_levels=tuple(each.name for each in config.remote_levels),
             distill=config.distill,
             dataset_dir=dataset_dirs[level.name],
             tokenizer_hash=tokenizer_hash,

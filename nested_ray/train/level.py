@@ -275,7 +275,7 @@ class LevelTrainer:
         """A level still in burn-in has nothing to teach, and one without listeners nobody to tell."""
         if self.exchange is None or not self._exchanges:
             return
-        if self.job.level.name not in self.job.openers:
+        if self.job.level.name not in self.job.openers and not self.job.is_of_remote(batch_id):
             return
         payload = self._encode(batch_id, batch, logits_NV)
         header = RecordHeader(

@@ -22,6 +22,7 @@ from nested_ray.repository.definitions import DefinitionIndex
 from nested_ray.train.continuing import notes, old_part, replay_of
 from nested_ray.train.job import max_positions
 from nested_ray.train.old_corpus import CORPUS_FOLDER, Joined, make_joined, read_joined
+from nested_ray.train.remote_teacher import check_remote_levels
 from nested_ray.train.reporter import Reporter
 from nested_ray.train.rundir import RunDir
 from nested_ray.train.sources import NestFiles, check_sources, make_start_model, nest_tokenizer
@@ -62,6 +63,7 @@ def prepare(
     With a parent, its code is read too, where it can be had, and lies behind the new code.
     """
     check_sources(config)
+    check_remote_levels(config)
     corpus = prepare_corpus(config, run, reporter, parent)
     joined = read_joined(run.path / CORPUS_FOLDER) if parent else None
     tokenizer_folder = prepare_tokenizer(config, corpus, run, reporter, registry)

@@ -146,6 +146,7 @@ def fit_prepared(
         start_models=prepared.start_models,
         replay=prepared.replay,
         run_dir=folder,
+        tokenizer_file=prepared.tokenizer_file,
         solo=solo,
         on_progress=on_progress,
     )
