@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -100,6 +100,7 @@ def measure_recipe(
                 for job in jobs_of(config, prepared)
             }
         full = sum(seconds[level.name] * level.budget.max_steps for level in config.levels)
+        reporter.note(costs_sentence(config.name, seconds, full))
         small = scaled(config, cpu_seconds / full)
         with reporter.stage(f"training {config.name} for {cpu_seconds:,.0f} s") as advance:
             exchange = InMemoryExchange(small.distill.keep_records)
@@ -123,6 +124,12 @@ def measure_recipe(
         report = evaluate_nest(config, prepared, models, run_dir, reporter)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return RecipeResult(config.name, spent, peak, costs, report)
+
+
+def costs_sentence(name: str, seconds: Mapping[str, float], full_seconds: float) -> str:
+    """What a step of each level takes, and all of the config's steps together."""
+    steps = ", ".join(f"{level} {each:.2f} s" for level, each in seconds.items())
+    return f"a step takes {steps} of processor time; all of {name} {full_seconds / 3600:.1f} hours"
 
 
 def scaled(config: TrainConfig, factor: float) -> TrainConfig:

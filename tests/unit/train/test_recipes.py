@@ -6,7 +6,7 @@ import pytest
 
 from nested_ray.config.train import TrainConfig
 from nested_ray.errors import ConfigError
-from nested_ray.train.recipes import NoRegistry, scaled, train_in_turn
+from nested_ray.train.recipes import NoRegistry, costs_sentence, scaled, train_in_turn
 
 CONFIGS = Path(__file__).parents[3] / "train_configs"
 
@@ -60,3 +60,11 @@ def test_the_recipe_without_a_gpu_has_one_source_and_teaches_downwards():
     assert list(config.distill.teachers) == names[::-1]
     for student, teachers in config.distill.teachers.items():
         assert all(names.index(teacher) > names.index(student) for teacher in teachers)
+
+
+def test_what_a_config_costs_is_said_before_it_is_trained():
+    said = costs_sentence("python", {"syntax": 1.5, "semantics": 3.0}, 5400.0)
+    assert (
+        said
+        == "a step takes syntax 1.50 s, semantics 3.00 s of processor time; all of python 1.5 hours"
+    )
