@@ -277,7 +277,7 @@ def targets(
         str | None,
         typer.Option(
             help="Folder, .gguf file or hub id of a pretrained model: also compare gradients, with it "
-            "as teacher and its first layers as student."
+            "as teacher and itself without some late layers as student."
         ),
     ] = None,
     vocabulary: Annotated[
@@ -287,7 +287,9 @@ def targets(
             show_default=False,
         ),
     ] = None,
-    drop_layers: Annotated[int, typer.Option(min=1, help="Late layers the student lacks.")] = 3,
+    drop_layers: Annotated[
+        int, typer.Option(min=1, help="Layers before the last that the student lacks.")
+    ] = 1,
     windows: Annotated[int, typer.Option(min=1, help="Windows of 255 tokens to compare on.")] = 12,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:

@@ -79,9 +79,9 @@ class DistillConfig(Settings):
 
     enabled: bool = True
     paired_share: float = Field(default=0.25, ge=0, le=1)
-    """Share of steps on batches that several levels train on."""
-    weight: float = Field(default=0.5, ge=0)
-    """Factor of the distillation term after the ramp."""
+    """Share of steps on batches that several levels may train on; with nothing to take a step is private."""
+    weight: float = Field(default=3.0, ge=0)
+    """Factor of the distillation term after the ramp; only peers that know a batch better take part in it."""
     burn_in_steps: int = Field(default=60, ge=0)
     """Steps with cross-entropy alone: untrained peers harm each other."""
     ramp_steps: int = Field(default=60, ge=0)

@@ -18,7 +18,7 @@ from nested_ray.distill.exchange import RecordHeader
 from nested_ray.distill.losses import soft_target_kl
 from nested_ray.distill.selection import Selection, select
 from nested_ray.distill.targets import decode_targets, encode_targets, pack, record_dtype
-from nested_ray.models.pretrained import Pretrained, keep_layers, load_pretrained, load_tokenizer
+from nested_ray.models.pretrained import Pretrained, load_pretrained, load_tokenizer
 
 # N tokens, V vocabulary, K head
 
@@ -129,20 +129,20 @@ def decode(payload: bytes, num_tokens: int, vocab_size: int) -> Any:
 def compare_gradients(
     source: str, *, drop_layers: int, windows: int, window_tokens: int
 ) -> tuple[list[GradientError], int, float]:
-    """Errors of several targets with a pretrained model as teacher and its first layers as student.
+    """Errors of several targets with a pretrained model as teacher and itself without some late layers as student.
 
     Also gives the number of positions and the mean full KL between the two, in nats.
     """
     place = Pretrained(source)
     teacher, student = load_pretrained(place, torch.float32), load_pretrained(place, torch.float32)
-    keep_layers(student, len(_layers(student)) - drop_layers)
+    drop_late_layers(student, drop_layers)
     ids = python_ids(place, windows * (window_tokens + 1))
     totals: dict[str, Errors] = {name: Errors() for name in TARGETS}
     num_positions, kl = 0, 0.0
     for ids_1L in ids.view(windows, 1, window_tokens + 1):
         with torch.no_grad():
-            teacher_NV = teacher(input_ids=ids_1L[:, :-1]).logits[0].float()
-            student_NV = student(input_ids=ids_1L[:, :-1]).logits[0].float()
+            teacher_NV = teacher(input_ids=ids_1L[:, :-1], use_cache=False).logits[0].float()
+            student_NV = student(input_ids=ids_1L[:, :-1], use_cache=False).logits[0].float()
         kl_N, full_NV = full_kl(student_NV, teacher_NV)
         num_positions += len(kl_N)
         kl += float(kl_N.sum())
@@ -154,8 +154,11 @@ def compare_gradients(
     return errors, num_positions, kl / num_positions
 
 
-def _layers(model: Any) -> Any:
-    return model.get_decoder().layers
+def drop_late_layers(model: Any, count: int) -> None:
+    """Without the layers before the last one, in place: a model near its teacher, as a level is late in training."""
+    body = model.get_decoder()
+    body.layers = body.layers[: -1 - count] + body.layers[-1:]
+    model.config.num_hidden_layers = len(body.layers)
 
 
 def python_ids(place: Pretrained, count: int) -> Tensor:
