@@ -39,7 +39,10 @@ class FineTuned(Settings):
     """Format of the frozen weights on a GPU. `bf16` halves their memory and needs `lora`: a full
     fine-tuning's small updates would be rounded away."""
     num_layers: int | None = Field(default=None, gt=0)
-    """Only the first layers: a smaller level cut from a larger model, to be distilled back."""
+    """Only so many of its layers: a smaller level cut from a larger model, to be distilled back."""
+    keep: Literal["first", "spread"] = "first"
+    """Which layers `num_layers` keeps: the first ones, or evenly spread ones with the first and the last among them,
+    which are closer to what the output layer expects."""
 
     @model_validator(mode="after")
     def _only_frozen_weights_are_rounded(self) -> FineTuned:

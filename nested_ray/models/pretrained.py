@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from huggingface_hub import hf_hub_download
@@ -123,17 +123,27 @@ def load_tokenizer(source: Pretrained) -> Tokenizer:
         ) from exc
 
 
-def keep_layers(model: PreTrainedModel, num_layers: int) -> None:
-    """Cut the decoder down to its first layers, in place."""
+def keep_layers(
+    model: PreTrainedModel, num_layers: int, which: Literal["first", "spread"] = "first"
+) -> None:
+    """Cut the decoder down to its first or to evenly spread layers, in place."""
     body: Any = model.get_decoder()
     found = len(body.layers)
     if num_layers > found:
         raise ConfigError(f"num_layers: {num_layers} asked for, the model has {found}")
-    body.layers = body.layers[:num_layers]
+    kept = list(range(num_layers)) if which == "first" else spread(found, num_layers)
+    body.layers = torch.nn.ModuleList([body.layers[number] for number in kept])
+    for position, layer in enumerate(body.layers):
+        layer.self_attn.layer_idx = position  # its place in the cache of keys and values
     config: Any = model.config
     config.num_hidden_layers = num_layers
     if getattr(config, "layer_types", None):
-        config.layer_types = config.layer_types[:num_layers]
+        config.layer_types = [config.layer_types[number] for number in kept]
+
+
+def spread(found: int, num_layers: int) -> list[int]:
+    """So many numbers below `found` at even distances, the first and the last among them; one alone is the first."""
+    return [round(place * (found - 1) / max(1, num_layers - 1)) for place in range(num_layers)]
 
 
 def check_trainable(model: PreTrainedModel, max_positions: int) -> None:

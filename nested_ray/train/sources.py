@@ -99,7 +99,7 @@ def make_start_model(
     else:
         raise ValueError(f"level {level.name} starts from random weights")
     if source.num_layers is not None:
-        keep_layers(model, source.num_layers)
+        keep_layers(model, source.num_layers, source.keep)
     tokens = [tokenizer.token_bytes(token) for token in range(tokenizer.vocab_size)]
     rows = source_rows(own, SPECIAL_TOKENS, tokens[len(SPECIAL_TOKENS) :])
     replace_vocabulary(model, rows)

@@ -42,7 +42,7 @@ def cluster(tmp_path_factory):
 
 
 def config(base_url):
-    budget = {"max_steps": 150, "micro_batch_size": 4, "checkpoint_every_steps": 50}
+    budget = {"max_steps": 60, "micro_batch_size": 4, "checkpoint_every_steps": 30}
     senior = {"type": "remote", "base_url": base_url, "model": "large", "api_key_env": "SENIOR_KEY"}
     return TrainConfig.from_values(
         {
@@ -85,7 +85,7 @@ def test_a_remote_level_teaches_and_leaves_its_key_nowhere(cluster, tmp_path, mo
         )
     costs = fit.remote["senior"]
     assert list(fit.levels) == ["syntax"]
-    assert fit.levels["syntax"].steps == 150
+    assert fit.levels["syntax"].steps == 60
     assert 0 < fit.levels["syntax"].targets_used <= costs["batches"]
     assert fit.levels["syntax"].targets_lost == 0
     assert fit.exchange.published["senior"] <= costs["batches"]

@@ -15,6 +15,7 @@ from nested_ray.models.pretrained import (
     keep_layers,
     load_pretrained,
     load_tokenizer,
+    spread,
 )
 from nested_ray.models.vocabulary import own_bytes, replace_vocabulary, share_kept, source_rows
 
@@ -110,6 +111,24 @@ def test_the_first_layers_alone_are_a_model(model, tmp_path):
     torch.testing.assert_close(found, expected)
     with pytest.raises(ConfigError, match="9 asked for, the model has 2"):
         keep_layers(model, 9)
+
+
+def test_spread_layers_are_the_first_the_last_and_those_between(model, tmp_path):
+    """Layers 0 and 2 of three, run by hand; the cut model answers the same with and without a cache."""
+    ids, place = torch.arange(9)[None], torch.arange(9)[None]
+    with torch.no_grad():
+        hidden = model.model.embed_tokens(ids)
+        turned = model.model.rotary_emb(hidden, place)
+        for number in (0, 2):
+            hidden = model.model.layers[number](hidden, position_embeddings=turned)
+        expected = model.lm_head(model.model.norm(hidden))
+        keep_layers(model, 2, "spread")
+        torch.testing.assert_close(model(ids).logits, expected)
+        save_model(model, tmp_path)
+        torch.testing.assert_close(load_model(tmp_path)(ids).logits, expected)
+    assert spread(30, 4) == [0, 10, 19, 29]
+    assert spread(30, 1) == [0]
+    assert spread(5, 5) == [0, 1, 2, 3, 4]
 
 
 def test_a_context_that_the_model_cannot_read_is_refused(model):
