@@ -132,8 +132,9 @@ def keep_layers(
     if num_layers > found:
         raise ConfigError(f"num_layers: {num_layers} asked for, the model has {found}")
     kept = list(range(num_layers)) if which == "first" else spread(found, num_layers)
-    body.layers = torch.nn.ModuleList([body.layers[number] for number in kept])
-    for position, layer in enumerate(body.layers):
+    layers: list[Any] = [body.layers[number] for number in kept]
+    body.layers = torch.nn.ModuleList(layers)
+    for position, layer in enumerate(layers):
         layer.self_attn.layer_idx = position  # its place in the cache of keys and values
     config: Any = model.config
     config.num_hidden_layers = num_layers
