@@ -16,6 +16,7 @@ from datasets import Dataset
 from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
 
 from nested_ray.datasets.loader import IGNORED, Batch, collate, sample_rows
 from nested_ray.models import WindowModel
@@ -184,6 +185,7 @@ def time_trainer(job: LevelJob, dataset: Dataset, dtype: torch.dtype, steps: int
             optimizers=(optimizer, steady),
             callbacks=[timed],
         )
+        trainer.remove_callback(PrinterCallback)  # it would write its own figures to our output
         trainer.train()
     assert timed.pace is not None
     return timed.pace
