@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nested_ray.cli import bench_architecture, bench_recipes, bench_semantics, bench_training
+from nested_ray.cli import bench_architecture, bench_semantics, bench_training
 
 if TYPE_CHECKING:
     from nested_ray.repository.base import SourceFile
@@ -23,7 +23,6 @@ def _bench() -> None:
     """Measure what the levels prove and learn."""
 
 
-bench_training.app.command("recipes")(bench_recipes.recipes)
 levels.command("architecture")(bench_architecture.architecture)
 levels.command("semantics")(bench_semantics.semantics)
 

@@ -42,9 +42,9 @@ def recipes(
 
     from rich.console import Console
 
+    from nested_ray.benchmarks.recipes import measure_recipe, to_markdown
     from nested_ray.cli.progress import ConsoleReporter
     from nested_ray.cli.train import load_config
-    from nested_ray.train.recipes import measure_recipe, to_markdown
 
     chosen = [load_config(path, corpus, overrides or []) for path in configs]
     reporter = ConsoleReporter(Console(stderr=True))

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from datasets import Dataset
 
+from nested_ray.benchmarks.measured import Batches, MeasuredTrainer
+from nested_ray.benchmarks.together import progress
+from nested_ray.benchmarks.together_runs import start_decoder
 from nested_ray.distill.mailbox import InMemoryExchange
 from nested_ray.train.job import LevelJob
-from nested_ray.train.measured import Batches, MeasuredTrainer
-from nested_ray.train.together import progress
-from nested_ray.train.together_runs import start_decoder
 
 OnStep = Callable[[int, int], None]
 

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
+from nested_ray.benchmarks.side_by_side import SideBySide, Walls, Watch, memory_of_tree, to_markdown
 from nested_ray.train.progress import LevelProgress
-from nested_ray.train.side_by_side import SideBySide, Walls, Watch, memory_of_tree, to_markdown
 
 
 def walls(*levels, training_s, extra=3_000, weights=1_000):

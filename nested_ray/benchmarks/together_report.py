@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nested_ray.train.together_runs import Runs
-from nested_ray.train.together_table import Estimate, Pair, percent, to_markdown
+from nested_ray.benchmarks.together_runs import Runs
+from nested_ray.benchmarks.together_table import Estimate, Pair, percent, to_markdown
 
 Pairs = dict[str, list[Pair]]
 """By level, one pair per seed."""

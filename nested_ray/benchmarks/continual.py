@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from datasets import Dataset
 
+from nested_ray.benchmarks.together import HeldOut, progress
 from nested_ray.config.continual import ContinualConfig
 from nested_ray.config.corpus import CorpusConfig
 from nested_ray.config.levels import LevelConfig, ScratchModel
@@ -34,7 +35,6 @@ from nested_ray.train.level import LevelTrainer
 from nested_ray.train.lr import averaged_weights
 from nested_ray.train.old_corpus import Joined
 from nested_ray.train.parent import paced, scaled
-from nested_ray.train.together import HeldOut, progress
 
 CODES: tuple[Code, ...] = ("old", "new")
 Arm = Literal["replay and frequencies", "replay", "frequencies", "fine-tuning"]

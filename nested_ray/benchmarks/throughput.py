@@ -18,14 +18,14 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
+from nested_ray.benchmarks.together import prepared
+from nested_ray.benchmarks.together_runs import CPU, start_decoder
 from nested_ray.datasets.loader import IGNORED, Batch, collate, sample_rows
 from nested_ray.models import WindowModel
 from nested_ray.models.precision import autocast
 from nested_ray.train.job import LevelJob
 from nested_ray.train.level import LevelTrainer
 from nested_ray.train.lr import build_optimizer
-from nested_ray.train.together import prepared
-from nested_ray.train.together_runs import CPU, start_decoder
 
 ALONE, TRAINER, BARE = "nested-ray, alone", "transformers Trainer", "bare PyTorch loop"
 

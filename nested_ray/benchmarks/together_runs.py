@@ -11,6 +11,9 @@ from typing import Any, Literal
 
 import torch
 
+from nested_ray.benchmarks.measured import Batches, FrozenTrainer, MeasuredTrainer
+from nested_ray.benchmarks.together import Curve, HeldOut, train_alone, train_together
+from nested_ray.benchmarks.together_table import Pair
 from nested_ray.config.base import set_dotted
 from nested_ray.config.levels import ScratchModel
 from nested_ray.config.train import TrainConfig
@@ -22,10 +25,7 @@ from nested_ray.models import build_model, load_model
 from nested_ray.models.lora import add_lora
 from nested_ray.models.precision import choose_dtype
 from nested_ray.train.job import LevelJob, level_jobs
-from nested_ray.train.measured import Batches, FrozenTrainer, MeasuredTrainer
 from nested_ray.train.prepare import TOKENIZER_FILE
-from nested_ray.train.together import Curve, HeldOut, train_alone, train_together
-from nested_ray.train.together_table import Pair
 
 CPU = torch.device("cpu")
 

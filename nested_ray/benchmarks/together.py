@@ -15,10 +15,10 @@ import torch
 from datasets import Dataset
 from torch.nn import functional
 
+from nested_ray.benchmarks.measured import Batches, FrozenTrainer, MeasuredTrainer
 from nested_ray.datasets.loader import IGNORED, Batch, collate
 from nested_ray.train.level import LevelTrainer
 from nested_ray.train.lr import averaged_weights
-from nested_ray.train.measured import Batches, FrozenTrainer, MeasuredTrainer
 from nested_ray.train.step import StepInput
 
 HELDOUT_CHUNK = 8

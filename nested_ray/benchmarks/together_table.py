@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from nested_ray.train.together import Curve
+from nested_ray.benchmarks.together import Curve
 
 CONFIDENCE = 0.95
 

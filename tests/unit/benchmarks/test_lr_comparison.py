@@ -2,7 +2,7 @@
 
 import pytest
 
-from nested_ray.train.lr_comparison import LrComparison, LrRun, compare_lr, policies, to_markdown
+from nested_ray.benchmarks.lr import LrComparison, LrRun, compare_lr, policies, to_markdown
 
 RUNS = (
     LrRun("schedule_free 0.001", 4.0, 0.001, 1.0),

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from nested_ray.benchmarks.recipes import NoRegistry, costs_sentence, scaled, train_in_turn
 from nested_ray.config.train import TrainConfig
 from nested_ray.errors import ConfigError
-from nested_ray.train.recipes import NoRegistry, costs_sentence, scaled, train_in_turn
 
 CONFIGS = Path(__file__).parents[3] / "train_configs"
 

@@ -6,16 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nested_ray.config.corpus import CorpusConfig, FolderSource
-from nested_ray.config.train import TrainConfig
-from nested_ray.errors import ConfigError
-from nested_ray.train.continual_comparison import (
+from nested_ray.benchmarks.continual import (
     ARMS,
     ContinualComparison,
     PairOfCorpora,
     compare_continual,
     to_markdown,
 )
+from nested_ray.config.corpus import CorpusConfig, FolderSource
+from nested_ray.config.train import TrainConfig
+from nested_ray.errors import ConfigError
 
 
 def write_code(folder, text, count=24):

@@ -6,11 +6,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from nested_ray.train.overhead_bench import StepTimes, Twins, at_once, measure_overhead
-from nested_ray.train.overhead_bench import to_markdown as overhead_table
-from nested_ray.train.speed_bench import ALONE, BARE, Pace, Throughput, labelled, rows
-from nested_ray.train.speed_bench import to_markdown as throughput_table
-from nested_ray.train.targets_bench import (
+from nested_ray.benchmarks.overhead import StepTimes, Twins, at_once, measure_overhead
+from nested_ray.benchmarks.overhead import to_markdown as overhead_table
+from nested_ray.benchmarks.targets import (
     Errors,
     costs_table,
     full_kl,
@@ -19,8 +17,10 @@ from nested_ray.train.targets_bench import (
     measure_cost,
     renormalised,
 )
-from nested_ray.train.together import prepared
-from nested_ray.train.together_runs import start_decoder
+from nested_ray.benchmarks.throughput import ALONE, BARE, Pace, Throughput, labelled, rows
+from nested_ray.benchmarks.throughput import to_markdown as throughput_table
+from nested_ray.benchmarks.together import prepared
+from nested_ray.benchmarks.together_runs import start_decoder
 
 LEVELS = ("syntax", "semantics", "architecture")
 

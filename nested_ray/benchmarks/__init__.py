@@ -1,0 +1,1 @@
+"""What training choices are worth: the measurements behind `nested-ray bench training`."""
