@@ -27,7 +27,7 @@ run: setup
 	$(BIN)/nested-ray run $(CONFIG) $(if $(CORPUS),--corpus "$(CORPUS)") $(if $(ONCE),--once) $(ARGS)
 
 test: setup
-	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup
 	$(BIN)/ruff format --check .
