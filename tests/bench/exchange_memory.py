@@ -154,7 +154,7 @@ def read_all(actor: Any) -> None:
     ray.get([ref for _, _, refs in announced[-4:] for ref in refs])
 
 
-def settled_use(before: StoreUse, num_held: int, timeout_s: float = 20.0) -> StoreUse:
+def settled_use(before: StoreUse, num_held: int, timeout_s: float = 120.0) -> StoreUse:
     """The store's use once what nobody holds any more is gone: Ray frees it a moment later."""
     deadline = time.monotonic() + timeout_s
     use = StoreUse.read()
