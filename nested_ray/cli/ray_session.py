@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,15 +105,16 @@ def start_local(home: Path, folder: Path, object_store_bytes: int) -> RaySession
     import ray
 
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    context: Any = ray.init(
-        namespace=NAMESPACE,
-        include_dashboard=True,
-        dashboard_host="127.0.0.1",
-        object_store_memory=object_store_bytes,
-        _temp_dir=str(folder),
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
+    with any_agent_port():
+        context: Any = ray.init(
+            namespace=NAMESPACE,
+            include_dashboard=True,
+            dashboard_host="127.0.0.1",
+            object_store_memory=object_store_bytes,
+            _temp_dir=str(folder),
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
     # Ray has put a handler of its own there, which does not clean up.
     signal.signal(signal.SIGTERM, on_sigterm)
     # Ray's own helpers look for "the" cluster of the machine; with two of them they give up.
@@ -121,6 +123,22 @@ def start_local(home: Path, folder: Path, object_store_bytes: int) -> RaySession
     (folder / "ray_current_cluster").write_text(os.environ["RAY_ADDRESS"], encoding="utf-8")
     dashboard = f"http://{context.dashboard_url}" if context.dashboard_url else None
     return RaySession(os.environ["RAY_ADDRESS"], True, dashboard, token_path(home))
+
+
+@contextmanager
+def any_agent_port() -> Iterator[None]:
+    """`ray.init` gives the agent of every cluster port 52365, and the second one on a machine then takes no jobs.
+
+    `ray start` and `ray.cluster_utils` can ask for a free port; `ray.init` has no argument for it.
+    """
+    from ray._private import parameter
+
+    params = parameter.RayParams
+    parameter.RayParams = partial(params, dashboard_agent_listen_port=0)  # pyright: ignore
+    try:
+        yield
+    finally:
+        parameter.RayParams = params  # pyright: ignore
 
 
 def local_environment(home: Path, folder: Path) -> dict[str, str]:

@@ -42,7 +42,8 @@ class StoreUse:
 
     @classmethod
     def read(cls) -> StoreUse:
-        stats = get_memory_info_reply(get_state_from_address()).store_stats
+        cluster = ray.get_runtime_context().gcs_address  # another Ray may run on this machine
+        stats = get_memory_info_reply(get_state_from_address(cluster)).store_stats
         return cls(
             stats.object_store_bytes_used, stats.num_local_objects, stats.spilled_bytes_total
         )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
+from ray._private.ray_constants import DEFAULT_DASHBOARD_AGENT_LISTEN_PORT
 
 from nested_ray.config.storage import StorageConfig
 from nested_ray.registry.connection import connect
@@ -25,8 +28,18 @@ SHORT = {"max_steps": 30, "batch_size": 2}
 
 
 @pytest.fixture(scope="module")
+def another_ray() -> Iterator[None]:
+    """The port is taken that `ray.init` gives to the agent of every cluster, as by any other Ray of the machine."""
+    with socket.socket() as taken:
+        with suppress(OSError):  # a real one has it
+            taken.bind(("", DEFAULT_DASHBOARD_AGENT_LISTEN_PORT))
+            taken.listen()
+        yield
+
+
+@pytest.fixture(scope="module")
 def http(
-    storage: StorageConfig, tmp_path_factory: pytest.TempPathFactory
+    storage: StorageConfig, another_ray: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[httpx.Client]:
     """A served nest whose operator allows tests/data/train."""
     folder = tmp_path_factory.mktemp("training")
