@@ -13,10 +13,12 @@ from datasets import Dataset
 from nested_ray.benchmarks.measured import Batches, MeasuredTrainer
 from nested_ray.benchmarks.together import progress
 from nested_ray.benchmarks.together_runs import start_decoder
-from nested_ray.distill.mailbox import InMemoryExchange
+from nested_ray.distill.exchange import Exchange
 from nested_ray.train.job import LevelJob
 
 OnStep = Callable[[int, int], None]
+ExchangeOf = Callable[[str], Exchange]
+"""A level's own end of the exchange, by its name."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,6 @@ class StepTimes:
     exchange_s: float
     """Of `on`: reading, decoding, encoding and publishing."""
     targets_used: int
-    bytes_per_token: float
 
     @property
     def added(self) -> np.ndarray:
@@ -52,6 +53,7 @@ def measure_overhead(
     jobs: Sequence[LevelJob],
     datasets: dict[str, Dataset],
     dtypes: dict[str, torch.dtype],
+    exchange_of: ExchangeOf,
     *,
     steps: int,
     warmup_steps: int = 2,
@@ -61,17 +63,16 @@ def measure_overhead(
 
     There is no burn-in, so every paired step exchanges: more than a run as configured would.
     """
-    exchange = InMemoryExchange(keep=jobs[0].distill.keep_records)
     twins = [
-        Twins(job, datasets, dtypes, exchange) for job in (at_once(job, steps) for job in jobs)
+        Twins(job, datasets, dtypes, exchange_of(job.level.name))
+        for job in (at_once(job, steps) for job in jobs)
     ]
     total = steps * len(twins)
     for done in range(total):
         pair = min((each for each in twins if not each.on.done), key=lambda each: progress(each.on))
         pair.make_step()
         on_step(done + 1, total)
-    report = exchange.report()
-    return [pair.times(warmup_steps, report.bytes_per_token) for pair in twins]
+    return [pair.times(warmup_steps) for pair in twins]
 
 
 def at_once(job: LevelJob, steps: int) -> LevelJob:
@@ -90,7 +91,7 @@ class Twins:
         job: LevelJob,
         datasets: dict[str, Dataset],
         dtypes: dict[str, torch.dtype],
-        exchange: InMemoryExchange,
+        exchange: Exchange,
     ) -> None:
         name = job.level.name
         self.on, self.off = (
@@ -112,14 +113,13 @@ class Twins:
         self.off.repeat = self.on.batches
         self._time(self.off, with_exchange=False)
 
-    def times(self, warmup_steps: int, bytes_per_token: float) -> StepTimes:
+    def times(self, warmup_steps: int) -> StepTimes:
         return StepTimes(
             self.on.job.level.name,
             on=tuple(self._times[True][warmup_steps:]),
             off=tuple(self._times[False][warmup_steps:]),
             exchange_s=self.on.clock.exchange,
             targets_used=self.on.counters.targets_used,
-            bytes_per_token=bytes_per_token,
         )
 
     def _time(self, trainer: MeasuredTrainer, *, with_exchange: bool) -> None:
@@ -128,11 +128,11 @@ class Twins:
         self._times[with_exchange].append(time.process_time() - started)
 
 
-def to_markdown(levels: Sequence[StepTimes]) -> str:
+def to_markdown(levels: Sequence[StepTimes], bytes_per_token: float) -> str:
     """One row per level; what is added is a share of the median step without exchange."""
     lines = [
         f"{len(levels[0].on)} steps per level, each with the exchange and without on the same batch; "
-        f"processor time; {levels[0].bytes_per_token:.0f} bytes per token.",
+        f"processor time; {bytes_per_token:.0f} bytes per token.",
         "",
         "| level | step alone | added, p50 | added, p99 | all steps together "
         "| of it reading, encoding, publishing | targets used |",

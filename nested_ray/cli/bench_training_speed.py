@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from nested_ray.distill.exchange import Exchange, ExchangeReport
 
 RunArgument = Annotated[
     Path,
@@ -15,18 +20,21 @@ RunArgument = Annotated[
 ]
 
 
+OverridesOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change one setting of the config (repeatable)."),
+]
+
+
 def side_by_side(
     config: Annotated[Path, typer.Argument(help="A training config, such as quickstart's.")],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change one setting of the config (repeatable)."),
-    ] = None,
+    overrides: OverridesOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Wall clock, start-up and memory of the levels trained at once, beside each of them alone."""
     import json as jsonlib
     import shutil
-    from contextlib import ExitStack, closing
+    from contextlib import closing
     from dataclasses import asdict
 
     from rich.console import Console
@@ -128,6 +136,7 @@ def throughput(
     level: Annotated[str | None, typer.Option(help="Which one. [default: the first]")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Timed steps per round.")] = 10,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each contender.")] = 5,
+    overrides: OverridesOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """A level alone beside transformers' Trainer and a bare PyTorch loop: same model, rows, optimiser."""
@@ -142,7 +151,7 @@ def throughput(
     from nested_ray.models.precision import choose_dtype
 
     torch.set_num_threads(1)
-    setting = Setting.of_run(run_dir)
+    setting = Setting.of_run(run_dir, overrides or [])
     name = level or setting.levels[0]
     if name not in setting.levels:
         raise typer.BadParameter(f"{name} is none of {', '.join(setting.levels)}")
@@ -163,6 +172,11 @@ def throughput(
 def overhead(
     run_dir: RunArgument,
     steps: Annotated[int, typer.Option(min=4, help="Per level.")] = 60,
+    overrides: OverridesOption = None,
+    through_ray: Annotated[
+        bool,
+        typer.Option("--ray", help="Exchange through Ray's object store, not inside this process."),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """What the exchange adds to a step: every step with it and without, on the same batch."""
@@ -177,10 +191,13 @@ def overhead(
     from nested_ray.models.precision import choose_dtype
 
     torch.set_num_threads(1)
-    setting = Setting.of_run(run_dir)
+    setting = Setting.of_run(run_dir, overrides or [])
     jobs = list(setting.jobs(0).values())
-    with one_bar() as advance:
-        result = measure_overhead(
+    with ExitStack() as stack:
+        keep = setting.config.distill.keep_records
+        exchange_of, read = open_exchange(stack, keep, through_ray=through_ray)
+        advance = stack.enter_context(one_bar())
+        levels = measure_overhead(
             jobs,
             {name: setting.datasets.level(name, "train") for name in setting.levels},
             {
@@ -189,10 +206,43 @@ def overhead(
                 )
                 for job in jobs
             },
+            exchange_of,
             steps=steps,
             on_step=lambda done, total: advance("steps with and without exchange", done, total),
         )
+        bytes_per_token = read().bytes_per_token
     if json:
-        typer.echo(jsonlib.dumps([asdict(level) for level in result], indent=1))
+        figures = {
+            "levels": [asdict(level) for level in levels],
+            "bytes_per_token": bytes_per_token,
+        }
+        typer.echo(jsonlib.dumps(figures, indent=1))
     else:
-        typer.echo(to_markdown(result))
+        typer.echo(to_markdown(levels, bytes_per_token))
+
+
+def open_exchange(
+    stack: ExitStack, keep: int, *, through_ray: bool
+) -> tuple[Callable[[str], Exchange], Callable[[], ExchangeReport]]:
+    """A level's end of one exchange by its name, and what went through it; closed with the stack."""
+    if not through_ray:
+        from nested_ray.distill.mailbox import InMemoryExchange
+
+        exchange = InMemoryExchange(keep)
+        return lambda level: exchange, exchange.report
+
+    from nested_ray.cli.ray_session import NAMESPACE, ray_session
+    from nested_ray.config.storage import StorageConfig
+
+    stack.enter_context(ray_session(StorageConfig.from_env().home))
+    from nested_ray.distill.ray_exchange import RayExchange, read_report, start_exchange
+
+    name = "exchange-overhead"
+    actor = start_exchange(name, NAMESPACE, keep)
+
+    def end_of(level: str) -> Exchange:
+        client = RayExchange(name, NAMESPACE, level, keep=keep)
+        stack.callback(client.close)
+        return client
+
+    return end_of, lambda: read_report(actor)

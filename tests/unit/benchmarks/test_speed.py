@@ -21,6 +21,7 @@ from nested_ray.benchmarks.throughput import ALONE, BARE, Pace, Throughput, labe
 from nested_ray.benchmarks.throughput import to_markdown as throughput_table
 from nested_ray.benchmarks.together import prepared
 from nested_ray.benchmarks.together_runs import start_decoder
+from nested_ray.distill.mailbox import InMemoryExchange
 
 LEVELS = ("syntax", "semantics", "architecture")
 
@@ -67,21 +68,23 @@ def test_what_the_exchange_adds_is_a_share_of_the_median_step():
         off=(1.0, 2.0, 2.0),
         exchange_s=0.53,
         targets_used=1,
-        bytes_per_token=100,
     )
     assert times.added.tolist() == pytest.approx([0.0, 0.1, 0.05])
     assert times.mean_added == pytest.approx(5.3 / 5.0 - 1)
     assert times.exchange_share == pytest.approx(0.1)
-    assert "| syntax | 2000 ms | +5.0% | +9.9% | +6.0% | 10.0% | 1 |" in overhead_table([times])
+    assert "| syntax | 2000 ms | +5.0% | +9.9% | +6.0% | 10.0% | 1 |" in overhead_table(
+        [times], 100
+    )
 
 
 def test_twins_train_on_the_same_batches_with_and_without_exchange(make_job, make_dataset):
     jobs = [make_job(name) for name in LEVELS]
     datasets = {name: make_dataset(name) for name in LEVELS}
     dtypes = dict.fromkeys(LEVELS, torch.float32)
-    result = measure_overhead(jobs, datasets, dtypes, steps=8)
+    exchange = InMemoryExchange(keep=32)
+    result = measure_overhead(jobs, datasets, dtypes, lambda level: exchange, steps=8)
     assert [len(level.on) for level in result] == [len(level.off) for level in result] == [6] * 3
-    assert all(level.bytes_per_token == 100 for level in result)
+    assert exchange.report().bytes_per_token == 100
     assert any(level.targets_used > 0 for level in result)
 
     twins = Twins(at_once(jobs[0], 4), datasets, dtypes, exchange=None)
