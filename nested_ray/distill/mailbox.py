@@ -21,6 +21,22 @@ class Undelivered:
     """Sent or announced, and gone with a process or a timeout."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """How far a reader has come. Numbers of one epoch, one life of the mailbox, mean nothing in another."""
+
+    epoch: str = ""
+    number: int = 0
+    """The last one that was announced to it."""
+
+    def number_in(self, epoch: str) -> int:
+        return self.number if epoch == self.epoch else 0
+
+    def after(self, epoch: str, announced: Sequence[int]) -> Place:
+        """The place once these numbers of that epoch, or none, were announced."""
+        return Place(epoch, max(announced, default=self.number_in(epoch)))
+
+
 class Mailbox:
     """Numbers and keeps records of any payload; sequence numbers start at 1 and never repeat."""
 

@@ -19,7 +19,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 
 from nested_ray.distill.exchange import ExchangeReport, RecordHeader
-from nested_ray.distill.mailbox import Mailbox, Undelivered
+from nested_ray.distill.mailbox import Mailbox, Place, Undelivered
 
 logger = logging.getLogger(__name__)
 
@@ -40,12 +40,12 @@ class ExchangeActor:
     async def publish(self, header: RecordHeader, payload: bytes) -> None:
         self._mailbox.put(header, ray.put(payload), len(payload))
 
-    async def unread(self, reader: str, epoch: str, after: int) -> tuple[str, list[Any]]:
+    async def unread(self, reader: str, place: Place) -> tuple[str, list[Any]]:
         """The actor's epoch and (sequence, header, [reference]) of what is new to the reader.
 
-        A reader of another epoch gets everything: its numbers mean nothing here.
+        A reader of another epoch gets everything.
         """
-        found = self._mailbox.unread(reader, after if epoch == self._epoch else 0)
+        found = self._mailbox.unread(reader, place.number_in(self._epoch))
         # A bare reference would be resolved on the way; inside a list it stays one.
         return self._epoch, [(number, header, [ref]) for number, header, ref in found]
 
@@ -95,7 +95,7 @@ class RayExchange:
         self._received: deque[tuple[int, RecordHeader, bytes]] = deque(maxlen=4 * keep)
         self._num_received = self._dropped = self._lost = 0
         self._actor: Any = None
-        self._epoch, self._after = "", 0
+        self._place = Place()
         self._wake, self._closing = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"exchange-{reader}", daemon=True)
         self._thread.start()
@@ -110,9 +110,11 @@ class RayExchange:
         self._wake.set()
 
     def unread(self, reader: str, after: int) -> Sequence[tuple[int, RecordHeader, bytes]]:
-        """What has arrived for this client's reader so far."""
+        """What has arrived for this client's reader so far; what it has read is forgotten."""
         with self._lock:
-            return [record for record in self._received if record[0] > after]
+            while self._received and self._received[0][0] <= after:
+                self._received.popleft()
+            return list(self._received)
 
     def undelivered(self) -> Undelivered:
         with self._lock:
@@ -150,11 +152,14 @@ class RayExchange:
         return self._actor
 
     def _send(self) -> None:
+        """What cannot be handed over stays queued. Only this thread takes from the queue."""
         actor = self._get_actor()
         while self._outgoing:
+            # Outside of the lock: Ray may have to make room for a record, and the training loop must not wait.
+            sent = time.monotonic(), actor.publish.remote(*self._outgoing[0])
             with self._lock:
-                header, payload = self._outgoing.popleft()
-                self._in_flight.append((time.monotonic(), actor.publish.remote(header, payload)))
+                self._outgoing.popleft()
+                self._in_flight.append(sent)
 
     def _settle(self) -> None:
         """Forget what has arrived; count what failed or took too long."""
@@ -176,10 +181,9 @@ class RayExchange:
         return True
 
     def _receive(self) -> None:
-        call = self._get_actor().unread.remote(self._reader, self._epoch, self._after)
-        self._epoch, announced = ray.get(call, timeout=self._timeout_s)
-        if announced:
-            self._after = announced[-1][0]
+        call = self._get_actor().unread.remote(self._reader, self._place)
+        epoch, announced = ray.get(call, timeout=self._timeout_s)
+        self._place = self._place.after(epoch, [number for number, _, _ in announced])
         for _, header, refs in announced:
             if self._accepts(header):
                 self._fetch(header, refs)

@@ -22,6 +22,7 @@ import ray
 from ray._private.internal_api import get_memory_info_reply, get_state_from_address
 
 from nested_ray.distill.exchange import RecordHeader
+from nested_ray.distill.mailbox import Place
 from nested_ray.distill.ray_exchange import read_report, start_exchange
 
 LEVELS = ("syntax", "semantics", "architecture")
@@ -151,7 +152,7 @@ def header(number: int) -> RecordHeader:
 
 def read_all(actor: Any) -> None:
     """Fetch what is there, as a worker does, and let it go."""
-    _, announced = ray.get(actor.unread.remote(LEVELS[0], "", 0))
+    _, announced = ray.get(actor.unread.remote(LEVELS[0], Place()))
     ray.get([ref for _, _, refs in announced[-4:] for ref in refs])
 
 
