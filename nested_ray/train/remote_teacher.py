@@ -127,6 +127,7 @@ class RemoteTeacher:
             batch_id=batch_id,
             batch_size=self.job.paired_batch_size,
             pad_id=self.job.pad_id,
+            replay=self.job.replay,
         )
         taught = [each for answer in self._answers(batch) for each in answer]
         if not taught:

@@ -14,7 +14,7 @@ from datasets import Dataset
 
 from nested_ray.config.remote import RemoteLevel
 from nested_ray.config.train import DistillConfig, TokenizerConfig, TrainConfig
-from nested_ray.datasets.loader import batch_digest, load_batch
+from nested_ray.datasets.loader import Replay, batch_digest, load_batch
 from nested_ray.datasets.tokenizer import NestTokenizer
 from nested_ray.distill.targets import decode_targets, record_dtype
 from nested_ray.errors import ConfigError, TeacherFailed
@@ -255,8 +255,9 @@ def teach(make_job, tokenizer, dataset, exchange, tmp_path):
     """A remote level before a server, its cursor and a training job with the same batches."""
 
     @contextmanager
-    def made(model, **settings):
+    def made(model, *, replay=None, **settings):
         job = make_job(
+            replay=replay,
             vocab_size=tokenizer.vocab_size,
             tokenizer_hash=tokenizer.hash,
             remote_levels=("senior",),
@@ -305,8 +306,12 @@ def test_a_record_says_what_the_model_said(teach, tokenizer, dataset, exchange):
     )
 
 
-def test_a_level_learns_from_a_remote_one_and_answers_it(teach, tokenizer, dataset, exchange):
-    with teach(Model(TEXTS)) as (teacher, job):
+@pytest.mark.parametrize("replay", [None, Replay(first_row=1, share=0.5)])
+def test_a_level_learns_from_a_remote_one_and_answers_it(
+    teach, tokenizer, dataset, exchange, replay
+):
+    """Also in a run that replays old rows: both must draw the same ones."""
+    with teach(Model(TEXTS), replay=replay) as (teacher, job):
         decoder = build_model(
             job.level.model, vocab_size=tokenizer.vocab_size, max_positions=64, seed=1
         )
