@@ -141,10 +141,15 @@ def keep_levels(values: dict[str, Any], names: Sequence[str] | None) -> None:
         if name not in known:
             raise InvalidRequest(f"levels.{number}: {name!r} is not one of {', '.join(known)}")
     values["levels"] = [level for level in values["levels"] if level["name"] in names]
+    may_teach = {*names, *(level["name"] for level in values["remote_levels"])}
     teachers = values["distill"]["teachers"]
     values["distill"]["teachers"] = {
-        student: [name for name in heard if name in names]
+        student: [name for name in heard if name in may_teach]
         for student, heard in teachers.items()
         if student in names
+    }
+    frequencies = values["continual"]["update_every"]
+    values["continual"]["update_every"] = {
+        name: every for name, every in frequencies.items() if name in names
     }
     values["review"]["levels"] = [name for name in values["review"]["levels"] if name in names]

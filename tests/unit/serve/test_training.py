@@ -189,14 +189,22 @@ def test_levels_may_differ_from_the_config(office):
     ]
 
 
+REMOTE = "{type: remote, base_url: 'http://localhost:9/v1', model: large}"
+
+
 def test_what_is_said_of_levels_left_out_goes_with_them(office):
     text = TINY.read_text() + "review: {levels: [semantics, syntax]}\n"
-    text = text.replace("distill: {", "distill: {teachers: {syntax: [architecture, semantics]}, ")
+    text += "continual: {update_every: {syntax: 2, semantics: 3}}\n"
+    text += f"remote_levels: [{{name: senior, model: {REMOTE}}}]\n"
+    text = text.replace(
+        "distill: {", "distill: {teachers: {syntax: [architecture, semantics, senior]}, "
+    )
     (office.configs / "taught.yaml").write_text(text)
     request = TrainRequest(train_config="taught", levels=("syntax", "architecture"))
     config = session_config(request, office.settings, session="s", corpus=Path("/nowhere"))
-    assert config.distill.teachers == {"syntax": ("architecture",)}
+    assert config.distill.teachers == {"syntax": ("architecture", "senior")}
     assert config.review.levels == ("syntax",)
+    assert config.continual.update_every == {"syntax": 2}
 
 
 @pytest.mark.parametrize(
