@@ -10,36 +10,24 @@ from typing import Any
 
 import ray
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
-from ray.train.torch import TorchTrainer
 
 from nested_ray.config.train import TrainConfig
+from nested_ray.train.controllers import LeanTorchTrainer
 from nested_ray.train.job import LevelJob
-from nested_ray.train.loop import train_loop_per_worker
-
-UNUSED_CALLBACKS = frozenset({"DatasetsCallback", "PlacementGroupCleanerCallback"})
-"""What Ray Train gives every run a process of its own for, 120 MB each, and a level has no use of."""
-
-
-class LeanTorchTrainer(TorchTrainer):
-    """A TorchTrainer with two processes less.
-
-    A level reads its dataset itself, and its placement group ends with the job at the latest.
-    """
-
-    def _create_default_callbacks(self) -> list[Any]:
-        callbacks = super()._create_default_callbacks()
-        return [each for each in callbacks if type(each).__name__ not in UNUSED_CALLBACKS]
+from nested_ray.train.worker import train_level
 
 
 @dataclass
 class LevelRun:
-    """One level's TorchTrainer in its thread."""
+    """One level's Ray Train run in its thread."""
 
     job: LevelJob
     resources: dict[str, float]
     use_gpu: bool
     storage: Path
     max_failures: int
+    controllers: Any = None
+    """The actor that they all run in."""
     result: Any = None
     error: BaseException | None = None
     seconds: float = 0.0
@@ -65,7 +53,8 @@ class LevelRun:
 
     def _trainer(self) -> Any:
         return LeanTorchTrainer(
-            train_loop_per_worker,
+            self.controllers,
+            train_level,
             train_loop_config=self.job.to_dict(),
             scaling_config=ScalingConfig(
                 num_workers=self.job.level.budget.num_workers,
@@ -81,7 +70,9 @@ class LevelRun:
         )
 
 
-def level_runs(config: TrainConfig, jobs: list[LevelJob], storage: Path) -> list[LevelRun]:
+def level_runs(
+    config: TrainConfig, jobs: list[LevelJob], storage: Path, controllers: Any
+) -> list[LevelRun]:
     storage.mkdir(parents=True, exist_ok=True)
     gpus = _gpu_levels(config)
     cpu_share = _cpu_share(sum(level.budget.num_workers for level in config.levels))
@@ -90,7 +81,7 @@ def level_runs(config: TrainConfig, jobs: list[LevelJob], storage: Path) -> list
         use_gpu = job.level.name in gpus
         resources = {"CPU": cpu_share, **({"GPU": 1.0} if use_gpu else {})}
         job = job.model_copy(update={"checkpoints_dir": str(storage / job.level.name)})
-        runs.append(LevelRun(job, resources, use_gpu, storage, config.max_failures))
+        runs.append(LevelRun(job, resources, use_gpu, storage, config.max_failures, controllers))
     return runs
 
 
