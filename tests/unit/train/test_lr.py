@@ -111,11 +111,45 @@ def test_one_update_changes_the_peak_by_at_most_its_stride():
         before = current_lr(optimizer)
 
 
-@pytest.mark.parametrize("config", POLICIES, ids=lambda config: config.type)
-def test_every_policy_goes_on_from_its_state_as_if_never_stopped(config, capsys):
+FAR_TOO_LARGE = AdaptiveLR(type="adaptive", peak=10, warmup_steps=20, weight_decay=0)
+
+
+def test_a_warm_up_that_overshoots_goes_back_to_the_first_weights_and_spreads_the_way_that_paid():
+    bowl = Bowl()
+    optimizer = build_optimizer(FAR_TOO_LARGE, bowl)
+    bowl.descend(optimizer, 6)
+    before, k = optimizer.param_groups[0]["lr"], 6
+    assert not torch.equal(bowl.weights, torch.ones(50, 1))
+    bowl.descend(optimizer, 1)
+    assert torch.equal(bowl.weights, torch.ones(50, 1))
+    with averaged_weights(optimizer):
+        assert torch.equal(bowl.weights, torch.ones(50, 1))
+    # The slope of this update may have moved the peak by one stride first.
+    made = sum(before * (step + 1) / 20 for step in range(k - 1))
+    whole = sum((step + 1) / 20 for step in range(20))
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(made / whole, rel=MAX_STRIDE)
+
+
+def test_the_first_weights_are_kept_no_longer_than_they_may_be_needed():
+    bowl = Bowl()
+    optimizer = build_optimizer(AdaptiveLR(type="adaptive", peak=0.01, warmup_steps=20), bowl)
+    bowl.descend(optimizer, 10)
+    assert torch.equal(optimizer.state[bowl.weights]["start"], torch.ones(50, 1))
+    bowl.descend(optimizer, 1)
+    assert "start" not in optimizer.state[bowl.weights]
+
+
+POLICIES_AND_STOPS = [*((config, 12) for config in POLICIES), (FAR_TOO_LARGE, 4)]
+"""With the updates before the stop; the last one has yet to go back."""
+
+
+@pytest.mark.parametrize(
+    ("config", "before"), POLICIES_AND_STOPS, ids=lambda each: getattr(each, "type", str(each))
+)
+def test_every_policy_goes_on_from_its_state_as_if_never_stopped(config, before, capsys):
     whole = Bowl()
     optimizer = build_optimizer(config, whole)
-    whole.descend(optimizer, 12)
+    whole.descend(optimizer, before)
     with averaged_weights(optimizer):
         state = deepcopy(unflatten(*flatten(optimizer.state_dict())))
         resumed = Bowl()
