@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from nested_ray.train.step import StepResult
@@ -40,5 +41,7 @@ class RecentLosses:
             self.kd = _smoothed(self.kd, result.kd)
 
 
-def _smoothed(before: float | None, value: float) -> float:
+def _smoothed(before: float | None, value: float) -> float | None:
+    if not math.isfinite(value):
+        return before
     return value if before is None else 0.95 * before + 0.05 * value

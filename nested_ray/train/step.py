@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,6 +14,8 @@ from torch import Tensor, nn
 
 from nested_ray.distill.losses import Teacher, training_losses
 from nested_ray.train.parallel import clip_gradients
+
+logger = logging.getLogger(__name__)
 
 # B batch, L input positions, W window tokens, N valid window tokens, V vocabulary
 
@@ -105,9 +109,13 @@ def accuracy_of(logits_NV: Tensor, gold_ids_N: Tensor) -> float:
 def update(model: nn.Module, optimizer: torch.optim.Optimizer, max_grad_norm: float) -> float:
     """Clip, take the optimiser's step and clear the gradients; returns their norm before clipping.
 
-    The optimiser must be in train mode.
+    A gradient that is not finite is left out: it would turn every weight, and the next checkpoint, into NaN. The norm
+    is that of all workers' gradients, so all of them decide alike. The optimiser must be in train mode.
     """
     grad_norm = clip_gradients(model, max_grad_norm)
-    optimizer.step()
+    if math.isfinite(grad_norm):
+        optimizer.step()
+    else:
+        logger.warning("an update is left out: the norm of its gradient is %s", grad_norm)
     optimizer.zero_grad(set_to_none=True)
     return grad_norm

@@ -1,6 +1,7 @@
 """One level's steps: learning, teaching, and going on from a checkpoint."""
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -11,7 +12,9 @@ from nested_ray.config.train import DistillConfig
 from nested_ray.datasets.loader import Replay, batch_digest, load_batch
 from nested_ray.distill.mailbox import InMemoryExchange, Undelivered
 from nested_ray.models import load_model
+from nested_ray.train.counters import RecentLosses
 from nested_ray.train.lr import averaged_weights
+from nested_ray.train.step import StepResult
 
 NAMES = ("syntax", "semantics", "architecture")
 
@@ -205,6 +208,41 @@ def test_a_resumed_run_repeats_the_uninterrupted_loss_curve(make_trainer, tmp_pa
     )
     assert resumed.cursor == uninterrupted.cursor
     assert mine.targets_used > 0
+
+
+def test_a_resumed_worker_draws_the_random_numbers_that_would_have_come(make_trainer, tmp_path):
+    trainer = make_trainer()
+    losses_of(trainer, 1)
+    torch.manual_seed(5)
+    trainer.save(tmp_path)
+    expected = torch.rand(4)
+    torch.manual_seed(6)
+    resumed = make_trainer(model_dir=tmp_path)
+    resumed.restore(load_state(tmp_path, rank=0))
+    assert torch.equal(torch.rand(4), expected)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_an_update_whose_gradient_is_not_finite_is_left_out(make_trainer, bad):
+    trainer = make_trainer()
+    losses_of(trainer, 2)
+    before = {name: value.clone() for name, value in trainer.decoder.state_dict().items()}
+    parameter = next(trainer.model.parameters())
+    poison = parameter.register_hook(lambda grad: torch.full_like(grad, bad))
+    result = trainer.make_step()
+    poison.remove()
+    assert not math.isfinite(result.grad_norm)
+    assert trainer.step == 3
+    for name, value in trainer.decoder.state_dict().items():
+        assert torch.equal(value, before[name])
+    assert math.isfinite(trainer.make_step().ce)
+
+
+def test_a_loss_that_is_not_finite_is_left_out_of_the_means():
+    recent = RecentLosses()
+    for ce in (2.0, float("nan"), 3.0):
+        recent.add(StepResult(ce=ce, kd=None, accuracy=0.5, grad_norm=1.0, num_tokens=1))
+    assert recent.ce == pytest.approx(0.95 * 2.0 + 0.05 * 3.0)
 
 
 def test_a_run_may_go_on_for_longer_than_it_was_first_given(make_trainer, tmp_path):
