@@ -32,7 +32,9 @@ def cluster(tmp_path_factory):
         patch.setattr("ray._private.utils.write_ray_address", lambda *arguments: None)
         folder = str(tmp_path_factory.getbasetemp().parent / "m")
         node = {"num_cpus": 2, "object_store_memory": 100 << 20, "include_dashboard": False}
-        cluster = Cluster(initialize_head=True, head_node_args={**node, "temp_dir": folder})
+        # Any port: where its default one is taken, Ray leaves the socket open that it tried it with.
+        head = {**node, "temp_dir": folder, "dashboard_port": None}
+        cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
             for _ in range(2):
                 cluster.add_node(**node)
