@@ -24,7 +24,6 @@ from nested_ray.distill.exchange import ExchangeReport
 from nested_ray.distill.ray_exchange import read_report, start_exchange
 from nested_ray.errors import DigestMismatch, LevelFailed
 from nested_ray.train.board import start_board
-from nested_ray.train.controllers import start_controllers
 from nested_ray.train.job import level_jobs
 from nested_ray.train.mending import mend
 from nested_ray.train.placement import PlacementWatchdog
@@ -124,7 +123,7 @@ def fit_levels(
             board_actor=actors.board_name,
             namespace=NAMESPACE,
         )
-        runs = level_runs(config, jobs, Path(run_dir).resolve() / "ray", actors.controllers)
+        runs = level_runs(config, jobs, Path(run_dir).resolve() / "ray")
         _mend_all(runs, actors.board)
         with remote_teachers(
             config,
@@ -151,9 +150,8 @@ def _prepare_environment() -> None:
 
 @dataclass(frozen=True)
 class _Actors:
-    """Board and exchange: workers find them by name; no exchange in a solo run. And the levels' controllers."""
+    """Board and exchange: workers find them by name; no exchange in a solo run."""
 
-    controllers: Any
     board_name: str
     board: Any
     exchange_name: str | None
@@ -170,14 +168,13 @@ def _shared_actors(config: TrainConfig, solo: bool) -> Iterator[_Actors]:
         LevelPlan(level.name, level.budget.num_workers, level.budget.max_steps)
         for level in config.levels
     ]
-    controllers = start_controllers(len(plans))  # first: it takes longest to start
     board, exchange = start_board(board_name, NAMESPACE, plans, run=config.name), None
     if exchange_name is not None:
         exchange = start_exchange(exchange_name, NAMESPACE, config.distill.keep_records)
     try:
-        yield _Actors(controllers, board_name, board, exchange_name, exchange)
+        yield _Actors(board_name, board, exchange_name, exchange)
     finally:
-        for actor in filter(None, (controllers, board, exchange)):
+        for actor in filter(None, (board, exchange)):
             ray.kill(actor)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from dataclasses import dataclass, field
@@ -9,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import ActorDiedError
 from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
 
 from nested_ray.config.train import TrainConfig
 from nested_ray.train.controllers import LeanTorchTrainer
 from nested_ray.train.job import LevelJob
+from nested_ray.train.mending import mend
 from nested_ray.train.worker import train_level
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -26,8 +31,6 @@ class LevelRun:
     use_gpu: bool
     storage: Path
     max_failures: int
-    controllers: Any = None
-    """The actor that they all run in."""
     result: Any = None
     error: BaseException | None = None
     seconds: float = 0.0
@@ -46,14 +49,24 @@ class LevelRun:
     def _fit(self) -> None:
         started = time.monotonic()
         try:
-            self.result = self._trainer().fit()
+            self.result = self._fit_though_controllers_die()
         except BaseException as exc:  # one level's end must not take the others down
             self.error = self.error or exc
         self.seconds = time.monotonic() - started
 
+    def _fit_though_controllers_die(self) -> Any:
+        """Ray Train starts killed workers again, but not what watches over them; its workers end with it."""
+        for failures_left in reversed(range(self.max_failures + 1)):
+            try:
+                return self._trainer().fit()
+            except ActorDiedError:
+                if failures_left == 0 or self.error is not None:
+                    raise
+                logger.warning("the controller of %s died; it goes on", self.job.level.name)
+                mend(self.storage / self.job.level.name)
+
     def _trainer(self) -> Any:
         return LeanTorchTrainer(
-            self.controllers,
             train_level,
             train_loop_config=self.job.to_dict(),
             scaling_config=ScalingConfig(
@@ -70,9 +83,7 @@ class LevelRun:
         )
 
 
-def level_runs(
-    config: TrainConfig, jobs: list[LevelJob], storage: Path, controllers: Any
-) -> list[LevelRun]:
+def level_runs(config: TrainConfig, jobs: list[LevelJob], storage: Path) -> list[LevelRun]:
     storage.mkdir(parents=True, exist_ok=True)
     gpus = _gpu_levels(config)
     cpu_share = _cpu_share(sum(level.budget.num_workers for level in config.levels))
@@ -81,7 +92,7 @@ def level_runs(
         use_gpu = job.level.name in gpus
         resources = {"CPU": cpu_share, **({"GPU": 1.0} if use_gpu else {})}
         job = job.model_copy(update={"checkpoints_dir": str(storage / job.level.name)})
-        runs.append(LevelRun(job, resources, use_gpu, storage, config.max_failures, controllers))
+        runs.append(LevelRun(job, resources, use_gpu, storage, config.max_failures))
     return runs
 
 

@@ -95,12 +95,20 @@ def fit(settings, datasets, run_dir, **arguments):
 
 
 def ray_processes():
-    """What the processes below this one call themselves, up to their first blank."""
-    titles = []
+    """What the processes below this one call themselves, up to their first blank or dot."""
+    return [title for title, _ in titled_processes()]
+
+
+def named_processes(title):
+    return [process for each, process in titled_processes() if each == title]
+
+
+def titled_processes():
+    found = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            titles.append(" ".join(process.cmdline()).split(" ")[0].split(".")[0])
-    return titles
+            found.append((" ".join(process.cmdline()).split(" ")[0].split(".")[0], process))
+    return found
 
 
 def kill_exchange():
@@ -124,12 +132,11 @@ def test_three_levels_learn_from_each_other_though_the_exchange_dies(cluster, da
     processes = []
     report = fit(config(max_steps=160), datasets, tmp_path, on_progress=kill_once)
     assert killed
-    # Of each of these one per level, one for all levels, and none of what they go without.
+    # Of each of these one per level, and none of what they go without.
     counted = Counter(processes)
-    assert counted["ray::RayTrainWorker"] == counted["ray::SynchronizationActor"] == 3
-    assert counted["ray::Controllers"] == 1
+    for title in ("RayTrainWorker", "SynchronizationActor", "TrainController"):
+        assert counted[f"ray::{title}"] == 3
     assert not counted.keys() & {
-        "ray::TrainController",
         "ray::DatasetManager",
         "ray::PlacementGroupCleaner",
         "ray::_AutoscalingCoordinatorActor",
@@ -156,6 +163,27 @@ def test_three_levels_learn_from_each_other_though_the_exchange_dies(cluster, da
         ]
         assert load_model(level.model_dir).config.vocab_size == VOCAB_SIZE
     assert not [a for a in list_named_actors(all_namespaces=True) if a["namespace"] == NAMESPACE]
+
+
+def test_a_level_goes_on_though_its_controller_dies_and_the_other_does_not_notice(
+    cluster, datasets, tmp_path
+):
+    killed, pids, steps = [], {}, {}
+
+    def kill_once(snapshot):
+        if not killed and min(level.step for level in snapshot.values()) >= 60:
+            pids.update({name: level.pids for name, level in snapshot.items()})
+            killed.append(named_processes("ray::TrainController")[0])
+            killed[0].kill()
+        for name, level in snapshot.items():
+            if killed and level.pids and level.pids != pids[name]:
+                steps.setdefault(name, level.step)
+
+    names = ("syntax", "semantics")
+    report = fit(config(max_steps=240, names=names), datasets, tmp_path, on_progress=kill_once)
+    assert {name: report.levels[name].steps for name in names} == dict.fromkeys(names, 240)
+    (step,) = steps.values()
+    assert step >= 40  # a checkpoint every 20 steps
 
 
 def test_a_killed_worker_goes_on_and_a_level_without_a_place_fails_alone(
