@@ -18,6 +18,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+# Ray reads these when it is imported.
+os.environ.setdefault("RAY_AUTH_MODE", "token")
+os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(24))
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
 import ray
 from ray._private.internal_api import get_memory_info_reply, get_state_from_address
 
@@ -94,8 +100,6 @@ def main() -> int:
     parser.add_argument("--record-bytes", type=int, default=4_000)
     parser.add_argument("--keep", type=int, default=32)
     args = parser.parse_args()
-    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(24)}
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     with tempfile.TemporaryDirectory(prefix="nr-") as folder:
         ray.init(
             address="local",
