@@ -34,7 +34,7 @@ class LeanTorchTrainer(DataParallelTrainer):
     """A TorchTrainer that brings a level three processes: its controller, its worker and what synchronises its workers.
 
     A level reads its dataset itself, and its placement group ends with its controller. Controllers of several
-    levels in one process were tried: Ray Train keeps state of a run in the process, and a level then hung.
+    levels in one process were tried: Ray Train keeps a run's context in the process, where they took each other's.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:

@@ -63,7 +63,8 @@ class LevelRun:
                 if failures_left == 0 or self.error is not None:
                     raise
                 logger.warning("the controller of %s died; it goes on", self.job.level.name)
-                mend(self.storage / self.job.level.name)
+                for note in mend(self.storage / self.job.level.name):
+                    logger.warning("%s: %s", self.job.level.name, note)
 
     def _trainer(self) -> Any:
         return LeanTorchTrainer(
