@@ -133,6 +133,20 @@ class NestTokenizer:
             _refuse_lone_surrogates([text])
             raise
 
+    def encode_before_word(self, blanks: str) -> list[int]:
+        """Token ids of these blanks as far as a word behind them leaves them as they are.
+
+        Pretrained tokenizers put the last blank before a word to the word.
+        """
+        with_word = blanks + "x"
+        _, (start_of_word, _) = self._tokenizer.pre_tokenizer.pre_tokenize_str(with_word)[-1]
+        ids = self.encode(with_word)
+        return [
+            token
+            for token, end in zip(ids, np.cumsum(self.token_sizes[ids]), strict=True)
+            if end <= start_of_word
+        ]
+
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """`encode` of every text, on all cores."""
         try:

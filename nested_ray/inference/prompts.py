@@ -12,6 +12,7 @@ from nested_ray.datasets.tokenizer import NestTokenizer
 from nested_ray.errors import PromptTooLong
 from nested_ray.inference.base import Prompt
 from nested_ray.inference.endings import Ending, ending_before
+from nested_ray.inference.vocabulary import BLANKS
 from nested_ray.levels.base import Level, Place
 
 MAX_PROMPT_TOKENS = 32_768
@@ -153,24 +154,48 @@ def take_back(tokenizer: NestTokenizer, ids: Sequence[int]) -> tuple[list[int], 
     """The ids without the last token, and its bytes; more tokens where it begins inside a character.
 
     The cursor cuts the text where the tokenizer would not have: after `retu` the corpus never goes
-    on with the token `rn`. Writing the last token again lets it become `return`. Indentation is not
-    taken back: it is complete where the writer put the cursor, and could only become deeper.
+    on with the token `rn`. Writing the last token again lets it become `return`. Of an indentation as
+    much is taken back as a word behind it would change: nothing where it is a token of its own, its
+    blanks where the last of them belongs to the word.
     """
-    if ids and is_indentation(tokenizer.token_bytes(ids[-1])):
-        return list(ids), b""
     kept = len(ids)
-    pending = b""
+    if ids and tokenizer.token_bytes(ids[-1])[-1:] in BLANKS:
+        kept = before_blanks(tokenizer, ids)
+        indentation = tokenizer.decode(ids[kept:])
+        if indentation.startswith("\n"):
+            unchanged_ids = tokenizer.encode_before_word(indentation)
+            return _split(tokenizer, ids, kept + num_common(ids[kept:], unchanged_ids))
+        kept = len(ids)
     while kept > 0:
         kept -= 1
-        pending = tokenizer.token_bytes(ids[kept]) + pending
-        if not is_continuation(pending[0]):
+        if not is_continuation(tokenizer.token_bytes(ids[kept])[0]):
             break
-    return list(ids[:kept]), pending
+    return _split(tokenizer, ids, kept)
 
 
-def is_indentation(data: bytes) -> bool:
-    """A line break with the blanks that follow it."""
-    return data[:1] == b"\n" and data[-1:] in (b" ", b"\t")
+def _split(tokenizer: NestTokenizer, ids: Sequence[int], kept: int) -> tuple[list[int], bytes]:
+    return list(ids[:kept]), tokenizer.decode_bytes(ids[kept:])
+
+
+def before_blanks(tokenizer: NestTokenizer, ids: Sequence[int]) -> int:
+    """How many ids stand before the blanks at the end and the line break before these, if there is one."""
+    kept = len(ids)
+    while kept > 0:
+        data = tokenizer.token_bytes(ids[kept - 1])
+        if data.strip(b" \t\n"):
+            break
+        kept -= 1
+        if data.startswith(b"\n"):
+            break
+    return kept
+
+
+def num_common(ids: Sequence[int], others: Sequence[int]) -> int:
+    """Length of the common beginning."""
+    return next(
+        (at for at, (one, other) in enumerate(zip(ids, others, strict=False)) if one != other),
+        min(len(ids), len(others)),
+    )
 
 
 def is_continuation(byte: int) -> bool:

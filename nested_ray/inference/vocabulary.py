@@ -15,6 +15,8 @@ from nested_ray.inference.sampling import SMALLEST_PROBABILITY, Probabilities, r
 
 Mask = NDArray[np.bool_]
 
+BLANKS = (b" ", b"\t")
+
 
 class Vocabulary:
     """Masks over the tokens of one tokenizer; special tokens are no text and never written."""
@@ -35,7 +37,8 @@ class Vocabulary:
     def allowed(self, pending: bytes = b"") -> Mask:
         """Tokens of text that may come next when it must go on with `pending`; (V,).
 
-        A token may say a part of `pending`, all of it, or all of it and more.
+        A token may say a part of `pending`, all of it, or all of it and more; no more blanks
+        where it ends with one, for the writer has put the cursor behind the last of them.
         """
         return self._after(pending) if pending else self._text_V
 
@@ -61,5 +64,6 @@ class Vocabulary:
         for data, token in self._sorted[bisect_left(self._sorted, (pending, -1)) :]:
             if not data.startswith(pending):
                 break
-            allowed_V[token] = True
+            more = data[len(pending) :]
+            allowed_V[token] = not (pending[-1:] in BLANKS and more[:1] in BLANKS)
         return allowed_V
