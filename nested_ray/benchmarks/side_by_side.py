@@ -15,7 +15,7 @@ import psutil
 
 from nested_ray.checkpoints.store import MODEL_FILES
 from nested_ray.config.train import TrainConfig
-from nested_ray.train.fit import FitReport
+from nested_ray.train.fitted import FitReport
 from nested_ray.train.prepare import Prepared
 from nested_ray.train.progress import ProgressSnapshot
 from nested_ray.train.run import fit_prepared

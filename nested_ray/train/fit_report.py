@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from nested_ray.distill.exchange import ExchangeReport
-from nested_ray.train.fit import FitReport, LevelFit
+from nested_ray.train.fitted import FitReport, LevelFit
 
 
 def level_metrics(level: LevelFit) -> dict[str, float]:

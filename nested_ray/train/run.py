@@ -21,8 +21,9 @@ from nested_ray.inference.bundle import REPORT_FILE
 from nested_ray.registry import Registry
 from nested_ray.registry.records import NestVersion
 from nested_ray.train.assemble import assemble_nest, nest_draft
-from nested_ray.train.fit import FitReport, fit_levels
+from nested_ray.train.fit import fit_levels
 from nested_ray.train.fit_report import fit_from_dict, fit_table, fit_to_dict, level_metrics
+from nested_ray.train.fitted import FitReport
 from nested_ray.train.forgetting import heldout_of_both, heldout_parts, note_forgetting
 from nested_ray.train.journal import Journal
 from nested_ray.train.parent import continued, fix_parent

@@ -11,8 +11,8 @@ from typing import Any
 from nested_ray.config.train import TrainConfig
 from nested_ray.files import write_text
 from nested_ray.train.charts import COLOURS, Series, line_chart
-from nested_ray.train.fit import FitReport, LevelFit
 from nested_ray.train.fit_report import exchange_sentence
+from nested_ray.train.fitted import FitReport, LevelFit
 from nested_ray.train.journal import read_journal
 from nested_ray.train.rundir import newest_number
 

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 from nested_ray.distill.exchange import ExchangeReport
-from nested_ray.train.fit import FitReport, LevelFit
 from nested_ray.train.fit_report import (
     exchange_sentence,
     fit_from_dict,
@@ -12,6 +11,7 @@ from nested_ray.train.fit_report import (
     fit_to_dict,
     level_metrics,
 )
+from nested_ray.train.fitted import FitReport, LevelFit
 
 SYNTAX = LevelFit("syntax", Path("models/syntax"), 9, 900, 4.5, None, 90.0, 10.0, 5, 4, 3, 2, 1)
 EXCHANGE = ExchangeReport({"syntax": 5, "semantics": 7}, {"syntax": 6}, {"syntax": 2}, 100.0)

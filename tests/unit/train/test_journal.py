@@ -10,7 +10,7 @@ from tensorboardX.proto.event_pb2 import Event
 from nested_ray.config.train import TrainConfig
 from nested_ray.distill.exchange import ExchangeReport
 from nested_ray.train.charts import Axis, Series, line_chart, short
-from nested_ray.train.fit import FitReport, LevelFit
+from nested_ray.train.fitted import FitReport, LevelFit
 from nested_ray.train.journal import JOURNAL_FILE, Journal, read_journal
 from nested_ray.train.progress import LevelProgress
 from nested_ray.train.run_report import render, solo_twin, write_report
