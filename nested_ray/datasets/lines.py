@@ -13,8 +13,9 @@ from nested_ray.datasets.tokenizer import NestTokenizer
 COMMENTS = ("#", "//")
 """Python comments; BSL comments and directives (`#Область`)."""
 MIN_WORD_CHARS = 3
-MAX_PREFIX_TOKENS = 32_768
-"""As much text before the cursor as an engine takes (inference/prompts.py)."""
+MAX_SUFFIX_CHARS = 2_000
+MAX_PREFIX_TOKENS = 32_768 - 4 * MAX_SUFFIX_CHARS
+"""As much text before the cursor as an engine takes with that suffix (inference/prompts.py)."""
 WORD_CHAR = re.compile(r"\w")
 QUOTES = re.compile(r'"""|\'\'\'')
 
@@ -29,6 +30,8 @@ class LineTask:
     """The file up to the line's first character: it ends with a line break and the indentation."""
     line: str
     """Without indentation and trailing blanks."""
+    suffix: str
+    """What follows the line, from the break that ends it on; the first MAX_SUFFIX_CHARS of it."""
     document: int
     """Index of the document in its split."""
 
@@ -131,7 +134,9 @@ def fitting_lines(
         line = text[start : end if end >= 0 else len(text)].rstrip()
         if max_tokens is not None and len(tokenizer.encode(line)) > max_tokens:
             continue
-        yield LineTask(document.path, document.language, text[:start], line, index)
+        after = start + len(line)
+        suffix = text[after : after + MAX_SUFFIX_CHARS]
+        yield LineTask(document.path, document.language, text[:start], line, suffix, index)
 
 
 def rank(key: str) -> bytes:

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from nested_ray.config.train import EvaluationConfig
-from nested_ray.datasets.lines import LineTask
 from nested_ray.errors import NoUsableFiles
 from nested_ray.evals.calibration import Outcomes, calibrate
 from nested_ray.evals.compare import Pair, edit_similarity, improves_lines, is_exact
 from nested_ray.evals.fit import fit_nest, join, observe
 from nested_ray.evals.forced import read_window
 from nested_ray.evals.heldout import Advance, Heldout, map_threads
-from nested_ray.evals.lines import Lines, WrittenLine, write_batch, write_variants
+from nested_ray.evals.lines import Lines, WrittenLine, line_batches, write_batch, write_variants
 from nested_ray.evals.predictors import NestMixing, Predictors
 from nested_ray.evals.report import MEMORY, Calibration, EvalReport, Predictor, PredictorRow, Scores
+from nested_ray.evals.suffix import compare_suffix
+from nested_ray.evals.suffix import num_lines as num_suffix_lines
 from nested_ray.evals.tokens import TokenScores, score_tokens
 from nested_ray.files import write_json
 from nested_ray.inference.bundle import REPORT_FILE, read_spec, write_spec
-
-LINES_PER_BATCH = 16
-"""Prompts a level reads at once: their keys and values stay in memory until all have judged."""
 
 
 def evaluate(
@@ -36,21 +35,29 @@ def evaluate(
 ) -> EvalReport:
     """Fit on the validation split, measure on the test split, and write both into the directory.
 
-    Writes `memory/mixing.json`, `levels/<name>/mixing.json`, the levels' confidence thresholds into
-    `nest.json`, and `report.json`. Doing it again gives the same files.
+    Writes `memory/mixing.json`, `levels/<name>/mixing.json`, into `nest.json` the levels' confidence
+    thresholds and which of them are shown the text behind the cursor, and `report.json`. Doing it again gives the same files.
     Raises NoUsableFiles when a split has no windows.
     """
     nest_dir = Path(nest_dir)
     spec = read_spec(nest_dir)
-    steps = Steps(advance, num_steps(validation, config) + num_steps(test, config))
+    total = num_steps(validation, config) + num_steps(test, config)
+    steps = Steps(advance, total + num_suffix_lines(validation, config))
     predictors = Predictors.load(nest_dir, spec)
     predictors = predictors.mixed_by(fit_weights(predictors, validation, config, steps))
     predictors, written = check_lines(predictors, validation, config, steps)
     calibrations = calibrate_levels(predictors, validation, written)
-    report = measure(predictors, test, config, calibrations, steps)
+    suffix = compare_suffix(
+        predictors,
+        validation,
+        config,
+        lambda count: steps.add(count, "writing lines before what stands behind them"),
+    )
+    report = replace(measure(predictors, test, config, calibrations, steps), suffix=suffix)
     predictors.fitted.write(nest_dir)
     thresholds = {name: found.threshold for name, found in calibrations.items()}
-    write_spec(nest_dir, spec.with_thresholds(thresholds))
+    reads_suffix = {name: use.helps for name, use in suffix.items()}
+    write_spec(nest_dir, spec.with_findings(thresholds, reads_suffix))
     write_json(nest_dir / REPORT_FILE, report.to_dict())
     return report
 
@@ -103,7 +110,7 @@ def check_lines(
     batches = list(
         map_threads(
             lambda batch: write_variants(bold, cautious, batch, config.max_line_tokens),
-            line_batches(validation, config),
+            line_batches(validation, config.max_lines),
             lambda batch: steps.add(len(batch), "writing validation lines"),
         )
     )
@@ -185,15 +192,10 @@ def write_lines(
     return join_lines(
         map_threads(
             lambda batch: write_batch(predictors, batch, config.max_line_tokens),
-            line_batches(heldout, config),
+            line_batches(heldout, config.max_lines),
             lambda batch: steps.add(len(batch), "writing held-out lines"),
         )
     )
-
-
-def line_batches(heldout: Heldout, config: EvaluationConfig) -> list[Sequence[LineTask]]:
-    tasks = heldout.lines[: config.max_lines]
-    return [tasks[at : at + LINES_PER_BATCH] for at in range(0, len(tasks), LINES_PER_BATCH)]
 
 
 def join_lines(batches: Iterable[Lines]) -> Lines:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nested_ray.datasets.lines import LineTask
+from nested_ray.evals.heldout import Heldout
 from nested_ray.evals.predictors import Predictors
 from nested_ray.evals.report import ENSEMBLE, MEMORY, Predictor
 from nested_ray.inference.base import Prompt, TokenLogprob
@@ -32,6 +33,9 @@ class WrittenLine:
     confidence: float
 
 
+LINES_PER_BATCH = 16
+"""Prompts a level reads at once: their keys and values stay in memory until all have judged."""
+
 Lines = dict[Predictor, list[WrittenLine]]
 
 WORTH_COPYING = 0.7
@@ -46,6 +50,12 @@ class LevelReading:
     encoded: Sequence[EncodedPrompt]
     cache: KeyValues
     logits_BV: Tensor
+
+
+def line_batches(heldout: Heldout, max_lines: int) -> list[Sequence[LineTask]]:
+    """The first lines of a split, as many as are written at once."""
+    tasks = heldout.lines[:max_lines]
+    return [tasks[at : at + LINES_PER_BATCH] for at in range(0, len(tasks), LINES_PER_BATCH)]
 
 
 def write_batch(predictors: Predictors, tasks: Sequence[LineTask], max_tokens: int) -> Lines:

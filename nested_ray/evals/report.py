@@ -54,6 +54,21 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class SuffixUse:
+    """How similar one level's lines of the validation split are when it reads what stands behind them."""
+
+    read: float
+    """Mean line similarity of the level with memory, in [0, 1]."""
+    unread: float
+    """The same lines; only memory saw the text behind them."""
+
+    @property
+    def helps(self) -> bool:
+        """Whether the level is served with it: where it does no harm."""
+        return self.read >= self.unread
+
+
+@dataclass(frozen=True)
 class EvalReport:
     """The held-out figures of one nest; every predictor on the same tokens and the same lines."""
 
@@ -67,6 +82,8 @@ class EvalReport:
     split: str = "test"
     review: dict[str, Any] = field(default_factory=dict)
     """What the classifiers for reviews reached on the validation split."""
+    suffix: dict[str, SuffixUse] = field(default_factory=dict)
+    """By level name."""
     continual: dict[str, Any] = field(default_factory=dict)
     """Of a nest that goes on from another: `parent`, `replay` and `forgetting` (evals/forgetting.py)."""
 
@@ -97,6 +114,9 @@ class EvalReport:
         )
         fields["calibrations"] = {
             level: Calibration(**facts) for level, facts in fields["calibrations"].items()
+        }
+        fields["suffix"] = {
+            level: SuffixUse(**facts) for level, facts in fields.get("suffix", {}).items()
         }
         return cls(**fields)
 
@@ -143,8 +163,20 @@ def caption(report: EvalReport) -> str:
     """What the figures were measured on."""
     return (
         f"{report.split} split: {report.num_tokens:,} tokens ({report.num_bytes:,} bytes), "
-        f"{report.num_lines:,} lines; seed {report.seed}"
+        f"{report.num_lines:,} lines; seed {report.seed}{suffix_sentence(report)}"
     )
+
+
+def suffix_sentence(report: EvalReport) -> str:
+    """Which levels are shown the text behind the cursor, and what that does to their lines."""
+    if not report.suffix:
+        return ""
+    uses = (
+        f"{name} {'reads' if use.helps else 'is not shown'} it "
+        f"({use.read * 100:.1f} % with, {use.unread * 100:.1f} % without)"
+        for name, use in report.suffix.items()
+    )
+    return f"\nText behind the cursor, by validation lines: {', '.join(uses)}"
 
 
 def render(report: EvalReport) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ class LevelSpec:
     """Budget of the context this level adds before the window."""
     confidence_threshold: float | None = None
     """Calibrated on the validation split; None before the evaluation."""
+    reads_suffix: bool = True
+    """Whether it is shown what stands behind the cursor; the evaluation finds out if that helps it."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,15 @@ class NestSpec:
         names = ", ".join(level.name for level in self.levels)
         raise InferenceError(f"the nest has no level {name!r}; it has {names}")
 
-    def with_thresholds(self, thresholds: dict[str, float]) -> NestSpec:
-        """The same nest with calibrated confidence thresholds, by level name."""
+    def with_findings(
+        self, thresholds: Mapping[str, float], reads_suffix: Mapping[str, bool]
+    ) -> NestSpec:
+        """The same nest with what an evaluation found out about its levels, by their names."""
         levels = tuple(
             replace(
-                level, confidence_threshold=thresholds.get(level.name, level.confidence_threshold)
+                level,
+                confidence_threshold=thresholds.get(level.name, level.confidence_threshold),
+                reads_suffix=reads_suffix.get(level.name, level.reads_suffix),
             )
             for level in self.levels
         )

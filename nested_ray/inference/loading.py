@@ -73,6 +73,7 @@ def load_unmixed_engine(nest_dir: Path, level_name: str) -> TorchEngine:
         build_levels([level.kind], shared.definitions),
         context_budgets(level, spec.levels),
         window_tokens=spec.window_tokens,
+        reads_suffix=level.reads_suffix,
     )
     return TorchEngine(
         tokenizer=shared.tokenizer,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from nested_ray.datasets.examples import encode_level_input, text_before
@@ -18,6 +18,8 @@ from nested_ray.levels.base import Level, Place
 MAX_PROMPT_TOKENS = 32_768
 """Prefix and suffix beyond this are refused; up to it, a level sees the window around the cursor
 and memory the whole text."""
+
+LINE_BREAK = "\n"
 
 SUFFIX_SHARE = 4
 """The suffix may take a quarter of the window, and what the prefix leaves free."""
@@ -34,18 +36,31 @@ class EncodedPrompt:
     prefix_ids: list[int]
     """The text before the cursor, without `pending`."""
     suffix_ids: list[int]
+    """All of the text behind the cursor: memory reads it, whether the model does or not."""
+    shows_suffix: bool
+    """Whether the window holds some of it."""
     pending: bytes
     """The end of the prefix that was taken back, to be written again; whole characters."""
     prompt: Prompt
 
     @property
     def ending(self) -> Ending:
-        """Where the answer would repeat the suffix."""
-        return ending_before(clean(self.prompt.suffix))
+        """Where the answer would repeat the suffix.
+
+        A level that does not see the suffix cannot tell where its answer meets it: it ends with the line.
+        """
+        suffix = clean(self.prompt.suffix)
+        ending = ending_before(suffix)
+        if self.shows_suffix or not suffix.strip():
+            return ending
+        return replace(ending, stop=(*ending.stop, LINE_BREAK))
 
 
 class PromptEncoder:
-    """Cuts prompts to the window of one level and puts the level's context before it."""
+    """Cuts prompts to the window of one level and puts the level's context before it.
+
+    `reads_suffix`: whether the level is shown what stands behind the cursor.
+    """
 
     def __init__(
         self,
@@ -54,17 +69,30 @@ class PromptEncoder:
         budgets: Mapping[str, int],
         *,
         window_tokens: int,
+        reads_suffix: bool = True,
         max_prompt_tokens: int = MAX_PROMPT_TOKENS,
     ):
         self._tokenizer = tokenizer
         self._levels = levels
         self._budgets = budgets
         self._window_tokens = window_tokens
+        self._reads_suffix = reads_suffix
         self.max_prompt_tokens = max_prompt_tokens
         # A token has no more characters than bytes, so longer texts are refused unread.
         self._max_prompt_chars = max_prompt_tokens * int(tokenizer.token_sizes.max())
         # Levels keep what they read of a file for the next place in it: one place at a time.
         self._reading = Lock()
+
+    def reading_suffix(self, reads_suffix: bool) -> PromptEncoder:
+        """The same encoder for a level that is shown the suffix or is not."""
+        return PromptEncoder(
+            self._tokenizer,
+            self._levels,
+            self._budgets,
+            window_tokens=self._window_tokens,
+            reads_suffix=reads_suffix,
+            max_prompt_tokens=self.max_prompt_tokens,
+        )
 
     def num_tokens(self, prompt: Prompt) -> int:
         """Tokens of prefix and suffix before any cut."""
@@ -94,10 +122,12 @@ class PromptEncoder:
 
         None where the window has to hold a suffix: it cannot move on.
         """
-        if encoded.suffix_ids:
+        if encoded.shows_suffix:
             return None
         prefix_ids = [*encoded.prefix_ids, *written_ids]
-        return self._place(encoded.prompt, prefix_ids, [], b"", self._window_tokens // 2)
+        return self._place(
+            encoded.prompt, prefix_ids, encoded.suffix_ids, b"", self._window_tokens // 2
+        )
 
     def _refuse_by_length(self, prompt: Prompt) -> None:
         # As the tokenizer will see it: a line break counts once, however it is written.
@@ -124,12 +154,13 @@ class PromptEncoder:
         room: int,
     ) -> EncodedPrompt:
         num_suffix = 0
-        if suffix_ids:
+        shows_suffix = self._reads_suffix and bool(suffix_ids)
+        if shows_suffix:
             room -= NUM_MARKERS
             num_suffix = min(len(suffix_ids), max(room // SUFFIX_SHARE, room - len(prefix_ids)))
         start = max(len(prefix_ids) - (room - num_suffix), 0)
         window_ids = prefix_ids[start:]
-        if suffix_ids:
+        if shows_suffix:
             window_ids = fim_prompt(self._tokenizer, window_ids, suffix_ids[:num_suffix])
         place = Place(
             path=prompt.path,
@@ -141,7 +172,9 @@ class PromptEncoder:
                 self._tokenizer, self._levels, self._budgets, place, window_ids
             )
         num_free = self._window_tokens - len(window_ids)
-        return EncodedPrompt(input_ids, num_free, prefix_ids, suffix_ids, pending, prompt)
+        return EncodedPrompt(
+            input_ids, num_free, prefix_ids, suffix_ids, shows_suffix, pending, prompt
+        )
 
 
 def clean(text: str) -> str:

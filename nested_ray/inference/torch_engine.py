@@ -72,6 +72,16 @@ class TorchEngine:
             memory=Memory(self.memory.index, mixing),
         )
 
+    def reading_suffix(self, reads_suffix: bool) -> TorchEngine:
+        """The same level, which is shown what stands behind the cursor or is not."""
+        return TorchEngine(
+            tokenizer=self.tokenizer,
+            vocabulary=self.vocabulary,
+            prompts=self.prompts.reading_suffix(reads_suffix),
+            decoder=self.decoder,
+            memory=self.memory,
+        )
+
     @property
     def max_prompt_tokens(self) -> int:
         """Longer prompts are refused. Shorter ones are cut to the window around the cursor by

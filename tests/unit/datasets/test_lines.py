@@ -2,7 +2,7 @@ from collections import Counter
 
 from nested_ray.config.train import TokenizerConfig
 from nested_ray.corpus.documents import Document, digest_text
-from nested_ray.datasets.lines import MAX_PREFIX_TOKENS, sample_lines
+from nested_ray.datasets.lines import MAX_PREFIX_TOKENS, MAX_SUFFIX_CHARS, sample_lines
 from nested_ray.datasets.tokenizer import NestTokenizer
 from nested_ray.inference.prompts import MAX_PROMPT_TOKENS
 
@@ -40,11 +40,17 @@ def test_only_lines_of_code_are_taken():
     assert found == {"Процедура Один()", 'Сообщить("""");', "КонецПроцедуры"}
 
 
-def test_prefix_and_line_are_the_beginning_of_the_file():
+def test_prefix_line_and_suffix_are_the_file():
     for task in sample([document("a.py", "python", PYTHON)]):
-        assert PYTHON.startswith(task.prefix + task.line)
+        assert task.prefix + task.line + task.suffix == PYTHON
         assert task.prefix.rpartition("\n")[2].strip() == ""
         assert (task.path, task.language, task.document) == ("a.py", "python", 0)
+
+
+def test_no_more_than_the_beginning_of_the_suffix_is_kept():
+    text = "import os\nvalue = 1\n" + "# wide\n" * MAX_SUFFIX_CHARS
+    (task,) = sample([document("a.py", "python", text)])
+    assert task.suffix == ("\n" + "# wide\n" * MAX_SUFFIX_CHARS)[:MAX_SUFFIX_CHARS]
 
 
 def test_lines_are_spread_over_the_documents():
@@ -84,4 +90,4 @@ def test_lines_below_more_text_than_an_engine_takes_are_left_out():
         inside = {prefix for prefix, count in numbers.items() if count <= limit}
         assert kept <= inside
         assert len(inside - kept) <= 1  # whole lines are counted, the cursor's own included
-    assert MAX_PREFIX_TOKENS == MAX_PROMPT_TOKENS
+    assert MAX_PREFIX_TOKENS + 4 * MAX_SUFFIX_CHARS == MAX_PROMPT_TOKENS

@@ -21,6 +21,8 @@ from nested_ray.evals.report import EvalReport
 from nested_ray.inference.base import Prompt, SamplingParams
 from nested_ray.inference.bundle import read_spec
 from nested_ray.inference.loading import load_engine
+from nested_ray.inference.scoring import probabilities
+from nested_ray.inference.writer import Draft
 from nested_ray.memory import MemoryState, MixingWeights, NgramIndex
 
 SMALL = EvaluationConfig(max_windows=5, max_lines=6, max_line_tokens=12)
@@ -52,7 +54,7 @@ def test_every_predictor_is_measured_and_written_down(evaluated):
 def test_progress_ends_at_its_total(evaluated):
     _, _, told = evaluated
     assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
-    assert told[-1][0] == told[-1][1] == 2 * (5 + 6)
+    assert told[-1][0] == told[-1][1] == 2 * (5 + 6) + 6  # validation lines before their suffix
 
 
 def test_a_nest_beside_itself_has_forgotten_nothing(nest, evaluated):
@@ -173,3 +175,29 @@ def test_split_without_windows_is_refused(nest):
     empty = replace(test, rows={name: rows.select([]) for name, rows in test.rows.items()})
     with pytest.raises(NoUsableFiles, match="no code to evaluate on"):
         evaluate(folder, validation, empty, SMALL)
+
+
+@pytest.mark.parametrize("level", ["syntax", "semantics"])
+def test_a_level_is_shown_the_suffix_where_that_makes_its_lines_no_worse(nest, evaluated, level):
+    _, validation, _ = nest
+    folder, report, _ = evaluated
+    engine = load_engine(folder, level)
+    params = SamplingParams(max_tokens=12, stop=("\n",))
+    means = []
+    for reads in (True, False):
+        similarity = []
+        for task in validation.lines[:6]:
+            prompt = Prompt(task.prefix, task.suffix, path=task.path, language=task.language)
+            encoded = engine.prompts.reading_suffix(reads).encode(prompt, params.max_tokens)
+            draft = Draft(
+                engine.writer(encoded, engine.memory.read(encoded)), stop=params.stop, max_tokens=12
+            )
+            text, ids = "", list(encoded.input_ids)
+            while draft.finish_reason is None:
+                _, logits_BV = engine.decoder.prefill([ids])
+                text += draft.write(probabilities(logits_BV[0])).text
+                ids.append(draft.last_id)
+            similarity.append(Indel.normalized_similarity(text.strip(), task.line.strip()))
+        means.append(np.mean(similarity))
+    assert (report.suffix[level].read, report.suffix[level].unread) == pytest.approx(tuple(means))
+    assert read_spec(folder).level(level).reads_suffix == (means[0] >= means[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -13,6 +14,7 @@ from nested_ray.evals.report import (
     EvalReport,
     PredictorRow,
     Scores,
+    SuffixUse,
     render,
     render_markdown,
 )
@@ -28,7 +30,8 @@ def report() -> EvalReport:
         PredictorRow("ensemble", True, Scores(1.124, 0.517, 0.27, 0.62)),
     ]
     calibrations = {"architecture": Calibration(0.4, 0.3, 0.8)}
-    return EvalReport(tuple(rows), calibrations, 16_384, 50_000, 100, seed=3)
+    suffix = {"architecture": SuffixUse(read=0.25, unread=0.375)}
+    return EvalReport(tuple(rows), calibrations, 16_384, 50_000, 100, seed=3, suffix=suffix)
 
 
 def test_report_round_trips_through_json(report):
@@ -44,7 +47,16 @@ def test_markdown_has_memory_level_and_both_side_by_side(report):
     lines = render_markdown(report).splitlines()
     assert lines[2] == ("| bits per byte ↓ | architecture | 1.250 | 2.000 | 1.125 |")
     assert "| line exact % | ensemble | 25.0 | 1.0 | 27.0 |" in lines
-    assert lines[-1] == "test split: 16,384 tokens (50,000 bytes), 100 lines; seed 3"
+    assert lines[-2:] == [
+        "test split: 16,384 tokens (50,000 bytes), 100 lines; seed 3",
+        "Text behind the cursor, by validation lines: architecture is not shown it (25.0 % with, 37.5 % without)",
+    ]
+
+
+def test_a_level_whose_lines_are_as_good_with_the_suffix_reads_it(report):
+    read = replace(report, suffix={"architecture": SuffixUse(read=0.5, unread=0.5)})
+    assert "architecture reads it (50.0 % with, 50.0 % without)" in render_markdown(read)
+    assert render_markdown(replace(report, suffix={})).endswith("seed 3\n")
 
 
 def test_terminal_table_fits_eighty_columns(report):
@@ -52,7 +64,8 @@ def test_terminal_table_fits_eighty_columns(report):
     console.print(render(report))
     text = console.export_text()
     assert "with memory" in text
-    assert text.count("architecture") == text.count("ensemble") == 4
+    table, _ = text.split("seed 3")
+    assert table.count("architecture") == table.count("ensemble") == 4
 
 
 def test_unmeasured_predictor_is_a_key_error(report):

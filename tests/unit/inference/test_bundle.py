@@ -53,8 +53,9 @@ def test_broken_json_is_an_inference_error(tmp_path):
         read_spec(tmp_path)
 
 
-def test_thresholds_are_set_by_level_name():
-    changed = SPEC.with_thresholds({"syntax": 0.7})
+def test_what_an_evaluation_found_is_set_by_level_name():
+    changed = SPEC.with_findings({"syntax": 0.7}, {"architecture": False})
     assert [level.confidence_threshold for level in changed.levels] == [0.7, 0.4]
+    assert [level.reads_suffix for level in changed.levels] == [True, False]
     with pytest.raises(InferenceError, match="no level 'logic'; it has syntax, architecture"):
         changed.level("logic")

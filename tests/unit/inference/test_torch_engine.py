@@ -197,6 +197,27 @@ def test_suffix_makes_a_fill_in_the_middle_prompt(engine):
     assert finish in ("stop", "length")
 
 
+def test_a_level_that_is_not_shown_the_suffix_reads_the_prefix_alone_and_ends_with_its_line(engine):
+    blind = engine.reading_suffix(False)
+    prompt = Prompt("def total(values):\n    result = 0\n", suffix="\n    return result\n")
+    encoded = blind.prompts.encode(prompt, 8)
+    assert encoded.input_ids == engine.prompts.encode(Prompt(prompt.prefix), 8).input_ids
+    assert encoded.suffix_ids == engine.tokenizer.encode(prompt.suffix)  # for memory
+    text, _, finish = answer(blind, prompt, max_tokens=40)
+    assert text.strip()
+    assert "\n" not in text
+    assert finish == "stop"
+    at_the_end, _, _ = answer(blind, Prompt(prompt.prefix, suffix="\n\n"), max_tokens=40)
+    assert "\n" in at_the_end
+
+
+def test_a_level_that_is_not_shown_the_suffix_may_write_past_its_window(engine):
+    prompt = Prompt("total(", suffix=" " * 4)
+    text, tokens, finish = answer(engine.reading_suffix(False), prompt, max_tokens=150)
+    assert text
+    assert len(tokens) == 150 or finish == "stop"
+
+
 def test_an_answer_before_a_closing_bracket_ends_with_the_brackets_it_opened(engine):
     """The corpus goes on with `values):`; the suffix says the rest."""
     prefix = "def mean(values):\n    if not values:\n        return 0\n    return total("

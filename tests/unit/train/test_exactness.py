@@ -105,13 +105,13 @@ def train_in_turns(levels):
         index = chance.choice([i for i, trainer in enumerate(trainers) if not trainer.done])
         losses[index] |= levels[index].steps(trainers[index], trainers[index].step + 1)
     for trainer in trainers:
-        trainer.exchange.close()
+        trainer.peers.exchange.close()
     return trainers, losses
 
 
 def state_of(trainer):
     counters = replace(trainer.counters, train_seconds=0)
-    return counters, trainer.cursor, trainer.recent, trainer.pool.newest_step
+    return counters, trainer.cursor, trainer.recent, trainer.peers.pool.newest_step
 
 
 def assert_same_end(resumed, expected):

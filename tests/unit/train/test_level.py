@@ -122,7 +122,7 @@ def test_a_level_learns_only_from_the_teachers_it_is_given(make_trainer, exchang
     }
     train_together(trainers.values(), 10)
     heard = {
-        name: {level for level, box in trainer.pool._records.items() if box}
+        name: {level for level, box in trainer.peers.pool._records.items() if box}
         for name, trainer in trainers.items()
     }
     assert heard["syntax"] <= {"architecture"}
@@ -296,11 +296,11 @@ def test_the_saved_model_is_the_averaged_one(make_trainer, tmp_path):
 
 def test_what_the_exchange_could_not_deliver_is_counted_across_restarts(make_trainer, tmp_path):
     trainer = make_trainer()
-    trainer._undelivered = lambda: Undelivered(dropped=3, lost=2)
+    trainer.peers.undelivered = lambda: Undelivered(dropped=3, lost=2)
     losses_of(trainer, 1)
     trainer.save(tmp_path)
     resumed = make_trainer(model_dir=tmp_path)
     resumed.restore(load_state(tmp_path, rank=0))
-    resumed._undelivered = lambda: Undelivered(dropped=1, lost=1)
+    resumed.peers.undelivered = lambda: Undelivered(dropped=1, lost=1)
     losses_of(resumed, 1)
     assert (resumed.counters.targets_dropped, resumed.counters.targets_lost) == (4, 3)
