@@ -12,10 +12,13 @@ import torch
 from torch import Tensor
 
 from nested_ray.datasets.loader import batch_digest
+from nested_ray.distill.exchange import Exchange
 from nested_ray.distill.losses import Teacher
+from nested_ray.train.counters import Counters
 from nested_ray.train.job import LevelJob
 from nested_ray.train.level import LevelTrainer
 from nested_ray.train.pairing import Choice, Record, choose_batch
+from nested_ray.train.peers import Peers
 from nested_ray.train.step import BatchResult, StepInput, StepResult
 
 
@@ -57,6 +60,42 @@ class Clock:
         return max(0.0, self.exchange + distilling) / (self.batch_seconds * num_batches)
 
 
+class WatchedPeers(Peers):
+    """Peers of a level's only worker, whose exchange is timed."""
+
+    def __init__(
+        self,
+        job: LevelJob,
+        exchange: Exchange | None,
+        counters: Counters,
+        *,
+        deaf_to: str | None = None,
+    ) -> None:
+        super().__init__(job, exchange, counters)
+        self._deaf_to = deaf_to
+        self.seconds = 0.0
+        """Processor time of reading, decoding, encoding and publishing so far."""
+
+    def read(self) -> None:
+        self._timed(super().read)
+
+    def teachers(self, records: tuple[Record, ...], digest: str, batch: StepInput) -> list[Teacher]:
+        heard = tuple(record for record in records if record.header.level != self._deaf_to)
+        return self._timed(super().teachers, heard, digest, batch)
+
+    def tell(
+        self, batch_id: str, digest: str, batch: StepInput, logits_NV: Tensor, *, step: int
+    ) -> None:
+        self._timed(super().tell, batch_id, digest, batch, logits_NV, step=step)
+
+    def _timed(self, work: Callable[..., Any], *args: Any, **settings: Any) -> Any:
+        started = time.process_time()
+        try:
+            return work(*args, **settings)
+        finally:
+            self.seconds += time.process_time() - started
+
+
 class MeasuredTrainer(LevelTrainer):
     """A level's trainer that notes its batches and times its exchange; may repeat another run's batches."""
 
@@ -71,11 +110,10 @@ class MeasuredTrainer(LevelTrainer):
         """`repeat` are the batches to train on instead of choosing, private ones afterwards;
         `deaf_to` is a peer whose batches are taken like all others while its targets are not heard."""
         super().__init__(job, **parts)
+        self.peers = WatchedPeers(job, parts.get("exchange"), self.counters, deaf_to=deaf_to)
         self.clock = Clock()
         self.chosen: list[Choice] = []
-        self.repeat, self._deaf_to = repeat, deaf_to
-        self._outside = 0.0
-        """Processor seconds of the exchange within the batch under way."""
+        self.repeat = repeat
 
     @property
     def batches(self) -> Batches:
@@ -85,10 +123,11 @@ class MeasuredTrainer(LevelTrainer):
         )
 
     def _learn(self, batch_number: int, share: float) -> BatchResult:
-        started, self._outside = time.process_time(), 0.0
+        started, exchanged = time.process_time(), self.peers.seconds
         result = super()._learn(batch_number, share)
-        rest = time.process_time() - started - self._outside
-        self.clock.exchange += self._outside
+        exchanged = self.peers.seconds - exchanged
+        rest = time.process_time() - started - exchanged
+        self.clock.exchange += exchanged
         (self.clock.taught if result.num_heard else self.clock.untaught).append(rest)
         return result
 
@@ -102,25 +141,6 @@ class MeasuredTrainer(LevelTrainer):
         self.chosen.append(choice)
         return choice
 
-    def _read_exchange(self) -> None:
-        self._timed(super()._read_exchange)
-
-    def _teachers(
-        self, records: tuple[Record, ...], digest: str, batch: StepInput
-    ) -> list[Teacher]:
-        heard = tuple(record for record in records if record.header.level != self._deaf_to)
-        return self._timed(super()._teachers, heard, digest, batch)
-
-    def _publish(self, batch_id: str, digest: str, batch: StepInput, logits_NV: Tensor) -> None:
-        self._timed(super()._publish, batch_id, digest, batch, logits_NV)
-
-    def _timed(self, work: Callable[..., Any], *args: Any) -> Any:
-        started = time.process_time()
-        try:
-            return work(*args)
-        finally:
-            self._outside += time.process_time() - started
-
 
 class FrozenTrainer(MeasuredTrainer):
     """A peer that tells what it thinks and never learns: a model that is good already, or a broken one.
@@ -133,10 +153,16 @@ class FrozenTrainer(MeasuredTrainer):
 
     def make_step(self) -> StepResult:
         choice = self._choose(self.step)
-        if choice.paired:  # of the others nobody would hear
-            loaded = self._load(choice)
-            self._publish(
-                choice.batch_id, batch_digest(loaded), self._prepare(loaded), torch.empty(0)
+        # Of private batches nobody would hear.
+        if choice.paired and self.peers.tells(choice.batch_id, self.step):
+            batch = self._load(choice)
+            prepared = self._prepare(batch)
+            self.peers.publish(
+                choice.batch_id,
+                batch_digest(batch),
+                self._say(choice.batch_id, prepared),
+                num_tokens=len(prepared.gold_ids_N),
+                step=self.step,
             )
         self.step += 1
         return StepResult(ce=0.0, kd=None, accuracy=0.0, grad_norm=0.0, num_tokens=0)
@@ -149,14 +175,14 @@ class FrozenTrainer(MeasuredTrainer):
             paired_share=self.job.distill.paired_share,
             takes=False,
             cursor=self.cursor,
-            pool=self.pool,
+            pool=self.peers.pool,
         )
 
-    def _encode(self, batch_id: str, batch: StepInput, logits_NV: Tensor) -> bytes:
+    def _say(self, batch_id: str, batch: StepInput) -> bytes:
         if self.told is None:
             self.told = {}
         if batch_id not in self.told:
             with torch.no_grad(), self._autocast():
                 logits_NV = self.model(batch.input_ids_BL, batch.target_index_BW, batch.valid_BW)
-            self.told[batch_id] = super()._encode(batch_id, batch, logits_NV)
+            self.told[batch_id] = self.peers.encode(batch_id, batch, logits_NV)
         return self.told[batch_id]

@@ -1,7 +1,7 @@
 """LevelTrainer: one worker of one level, without Ray.
 
-It owns model, optimiser, dataset and its place in the data, and makes one step at a time. The loop
-around it decides when to report and to save.
+It owns model, optimiser, dataset and its place in the data, and makes one step at a time. Its `peers` hear
+and tell; the loop around it decides when to report and to save.
 """
 
 from __future__ import annotations
@@ -9,25 +9,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import torch
 from datasets import Dataset
-from torch import Tensor
 from transformers import PreTrainedModel
 
 from nested_ray.checkpoints import TrainingState, save_state
 from nested_ray.datasets.loader import IGNORED, Batch, batch_digest, load_batch
-from nested_ray.distill.exchange import Exchange, RecordHeader
-from nested_ray.distill.losses import Teacher
+from nested_ray.distill.exchange import Exchange
 from nested_ray.distill.mailbox import Undelivered
 from nested_ray.distill.recorded import key_of
-from nested_ray.distill.schedule import DistillSchedule
-from nested_ray.distill.targets import decode_targets, encode_targets
-from nested_ray.errors import TargetsMismatch
 from nested_ray.models import save_model
 from nested_ray.models.layers import prepare_layers
 from nested_ray.models.precision import autocast
@@ -37,9 +31,6 @@ from nested_ray.train.lr import averaged_weights, build_optimizer, restore_optim
 from nested_ray.train.pairing import (
     Choice,
     PairingCursor,
-    Record,
-    RecordPool,
-    belongs_to_rank,
     choose_batch,
     is_turn_to_open,
 )
@@ -51,6 +42,7 @@ from nested_ray.train.parallel import (
     unsynchronised,
     whole_decoder,
 )
+from nested_ray.train.peers import Peers
 from nested_ray.train.step import BatchResult, StepInput, StepResult, learn_batch, update
 
 
@@ -72,7 +64,7 @@ class LevelTrainer:
     ) -> None:
         """Workers of one level bring the same weights and are in one process group. `undelivered` says what the exchange could not deliver so far."""
         self.job, self.rank, self.world_size = job, rank, world_size
-        self.decoder, self.dataset, self.exchange = decoder, dataset, exchange
+        self.decoder, self.dataset = decoder, dataset
         budget = job.level.budget
         self._skeleton = skeleton(decoder)
         prepare_layers(
@@ -93,16 +85,15 @@ class LevelTrainer:
         self.counters = Counters()
         self.recent = RecentLosses()
         self.cursor = PairingCursor()
-        self.schedule = DistillSchedule.for_level(job.distill, job.level.budget.max_steps)
-        self.pool = RecordPool(
-            keep=job.distill.keep_records, max_staleness_steps=job.distill.max_staleness_steps
+        self.peers = Peers(
+            job,
+            exchange,
+            self.counters,
+            rank=rank,
+            world_size=world_size,
+            undelivered=undelivered,
         )
         self._dtype = dtype
-        self._undelivered = undelivered
-        self._last_sequence = 0
-        self._before = Counters()
-        """Totals at the last restart."""
-        self._num_refused = 0
 
     @property
     def done(self) -> bool:
@@ -120,29 +111,29 @@ class LevelTrainer:
         grad_norm = update(self.model, self.optimizer, self.job.level.budget.max_grad_norm)
         result = StepResult.of(batches, grad_norm)
         self.recent.add(result)
-        self._count_exchange()
+        self.peers.count()
         self.counters.train_seconds += time.perf_counter() - started
         self.step += 1
         return result
 
     def _learn(self, batch_number: int, share: float) -> BatchResult:
         """Choose a batch, learn from it and from the peers' targets, tell the peers about it."""
-        self._read_exchange()
+        self.peers.read()
         choice = self._choose(batch_number)
         batch = self._load(choice)
         digest = batch_digest(batch) if choice.paired else ""
         prepared = self._prepare(batch)
-        teachers = self._teachers(choice.records, digest, prepared)
+        teachers = self.peers.teachers(choice.records, digest, prepared)
         result, logits_NV = learn_batch(
             self.model,
             prepared,
             teachers,
-            kd_factor=self.schedule.factor(self.step),
+            kd_factor=self.peers.schedule.factor(self.step),
             share=share,
             autocast=self._autocast,
         )
         if choice.paired:
-            self._publish(choice.batch_id, digest, prepared, logits_NV)
+            self.peers.tell(choice.batch_id, digest, prepared, logits_NV, step=self.step)
         self.counters.tokens_seen += result.num_tokens
         self.counters.targets_used += result.num_heard
         return result
@@ -177,8 +168,7 @@ class LevelTrainer:
             self.counters = Counters(**state.cursor["counters"])
         self.recent = RecentLosses(**state.cursor["recent"])
         self.cursor = PairingCursor.from_json(state.cursor["pairing"])
-        self.pool.newest_step = dict(state.cursor.get("newest_step", {}))
-        self._before = replace(self.counters)
+        self.peers.restore(self.counters, state.cursor.get("newest_step", {}))
 
     def _cursor_json(self) -> dict[str, Any]:
         return {
@@ -191,27 +181,10 @@ class LevelTrainer:
             "pairing": self.cursor.to_json(),
             "counters": asdict(self.counters),
             "recent": asdict(self.recent),
-            "newest_step": self.pool.newest_step,
+            "newest_step": self.peers.pool.newest_step,
             # Names only: a live exchange delivers records again, a recording finds them by name.
-            "in_hand": [key_of(header) for header in self.pool.headers],
+            "in_hand": [key_of(header) for header in self.peers.pool.headers],
         }
-
-    @property
-    def _exchanges(self) -> bool:
-        return self.exchange is not None and self.schedule.exchanges(self.step)
-
-    def _read_exchange(self) -> None:
-        if self.exchange is None:
-            return
-        unread = self.exchange.unread(self.job.level.name, self._last_sequence)
-        if unread:
-            self._last_sequence = unread[-1][0]
-        self.pool.add(
-            Record(header, payload)
-            for _, header, payload in unread
-            if self.job.listens_to(header.level)
-            and belongs_to_rank(header.batch_id, self.rank, self.world_size)
-        )
 
     def _choose(self, batch_number: int) -> Choice:
         name, share = self.job.level.name, self.job.distill.paired_share
@@ -224,9 +197,9 @@ class LevelTrainer:
             level=name,
             rank=self.rank,
             paired_share=share,
-            takes=self._exchanges and not opens,
+            takes=self.peers.exchanges(self.step) and not opens,
             cursor=self.cursor,
-            pool=self.pool,
+            pool=self.peers.pool,
         )
 
     def _load(self, choice: Choice) -> Batch:
@@ -248,66 +221,6 @@ class LevelTrainer:
             valid_BW=valid_BW.to(self.device),
             gold_ids_N=batch.target_ids[valid_BW].to(self.device),
         )
-
-    def _teachers(
-        self, records: tuple[Record, ...], digest: str, batch: StepInput
-    ) -> list[Teacher]:
-        teachers = []
-        for record in records:
-            try:
-                targets = decode_targets(
-                    record.header,
-                    record.payload,
-                    batch_digest=digest,
-                    num_tokens=len(batch.gold_ids_N),
-                    tokenizer_hash=self.job.tokenizer_hash,
-                    vocab_size=self.job.vocab_size,
-                )
-            except TargetsMismatch:
-                self._num_refused += 1
-                continue
-            upward = self.job.is_upward(record.header.level)
-            margin = self.job.distill.upward_margin_nats if upward else 0.0
-            teachers.append(Teacher(targets.to(self.device), margin))
-        return teachers
-
-    def _publish(self, batch_id: str, digest: str, batch: StepInput, logits_NV: Tensor) -> None:
-        """A level still in burn-in has nothing to teach, and one without listeners nobody to tell."""
-        if self.exchange is None or not self._exchanges:
-            return
-        if self.job.level.name not in self.job.openers and not self.job.is_of_remote(batch_id):
-            return
-        payload = self._encode(batch_id, batch, logits_NV)
-        header = RecordHeader(
-            level=self.job.level.name,
-            batch_id=batch_id,
-            batch_digest=digest,
-            weights_step=self.step,
-            num_tokens=len(batch.gold_ids_N),
-            tokenizer_hash=self.job.tokenizer_hash,
-            head_k=self.job.distill.head_k,
-            tail_samples=self.job.distill.tail_samples,
-            always_ids=self.job.always_ids,
-        )
-        self.exchange.publish(header, payload)
-        self.counters.targets_published += 1
-
-    def _encode(self, batch_id: str, batch: StepInput, logits_NV: Tensor) -> bytes:
-        generator = torch.Generator().manual_seed(self.job.model_seed ^ crc32(batch_id.encode()))
-        return encode_targets(
-            logits_NV,
-            batch.gold_ids_N,
-            head_k=self.job.distill.head_k,
-            tail_samples=self.job.distill.tail_samples,
-            always_ids=self.job.always_ids,
-            generator=generator,
-        )
-
-    def _count_exchange(self) -> None:
-        counters, undelivered = self.counters, self._undelivered()
-        counters.targets_stale = self._before.targets_stale + self.pool.num_stale
-        counters.targets_lost = self._before.targets_lost + undelivered.lost + self._num_refused
-        counters.targets_dropped = self._before.targets_dropped + undelivered.dropped
 
     def _autocast(self) -> AbstractContextManager[object]:
         return autocast(self._dtype, self.device)

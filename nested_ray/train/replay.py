@@ -12,10 +12,11 @@ from nested_ray.train.pairing import Record
 
 def record(trainer: LevelTrainer) -> None:
     """Write down what the trainer reads from now on, beside its checkpoints; a level alone reads nothing."""
-    if trainer.exchange is not None and trainer.job.checkpoints_dir is not None:
+    if trainer.peers.exchange is not None and trainer.job.checkpoints_dir is not None:
         folder = recording_folder(Path(trainer.job.checkpoints_dir), trainer.rank)
         first_read = trainer.step * trainer.job.level.budget.update_every
-        trainer.exchange = RecordingExchange(trainer.exchange, folder, first_read=first_read)
+        exchange = trainer.peers.exchange
+        trainer.peers.exchange = RecordingExchange(exchange, folder, first_read=first_read)
 
 
 def recording_folder(checkpoints_dir: Path, rank: int) -> Path:
@@ -31,9 +32,9 @@ def replay(trainer: LevelTrainer, recording: Recording, state: TrainingState | N
     if state is not None:
         trainer.restore(state)
     first_read = trainer.step * trainer.job.level.budget.update_every
-    trainer.exchange = ReplayedExchange(recording, first_read=first_read)
+    trainer.peers.exchange = ReplayedExchange(recording, first_read=first_read)
     # A process that had just begun there had lost what the one before had in hand.
     if state is not None and not recording.began_at(first_read):
         keys = [(level, batch_id, step) for level, batch_id, step in state.cursor["in_hand"]]
         found = recording.find(keys, before=first_read)
-        trainer.pool.refill(Record(header, payload) for header, payload in found)
+        trainer.peers.pool.refill(Record(header, payload) for header, payload in found)
