@@ -8,9 +8,12 @@ from safetensors.torch import load_file
 
 from nested_ray.checkpoints import load_state
 from nested_ray.config.levels import LevelConfig
+from nested_ray.config.train import DistillConfig
+from nested_ray.distill.mailbox import InMemoryExchange
+from nested_ray.distill.recorded import Recording, RecordingExchange, ReplayedExchange
 from nested_ray.errors import ConfigError
 from nested_ray.train.parallel import agreed_dtype
-from tests.unit.train.conftest import tiny_dataset, tiny_job
+from tests.unit.train.conftest import tiny_dataset, tiny_job, tiny_trainer
 from tests.unit.train.workers import (
     BothWorkers,
     Run,
@@ -30,8 +33,8 @@ ADAPTIVE = {"lr": {"type": "adaptive"}}
 HALF = {"dtype": torch.bfloat16}
 
 
-def job(make_job, *, update_every=1, level=None, **budget):
-    made = make_job(update_every=update_every)
+def job(make_job, *, update_every=1, level=None, distill=None, **budget):
+    made = make_job(update_every=update_every, distill=distill)
     values = {"name": "syntax", "kind": "syntax", "weight": 0.3, **(level or {})}
     values["budget"] = {**made.level.budget.model_dump(), **budget}
     return made.model_copy(update={"level": LevelConfig.from_values(values)})
@@ -46,6 +49,19 @@ def close(steps):
     return [pytest.approx(step, rel=5e-5) for step in steps]
 
 
+def lesson(folder, num_reads=9):
+    """What a level that sees more has told about the batches that it opened, read at once by every worker."""
+    exchange = InMemoryExchange(keep=32)
+    teacher = tiny_trainer("architecture", exchange=exchange, max_steps=60)
+    while not teacher.done:
+        teacher.make_step()
+    recording, last = RecordingExchange(exchange, folder), 0
+    for _ in range(num_reads):
+        last = max([last, *(number for number, _, _ in recording.unread("syntax", last))])
+    recording.close()
+    return Recording(folder)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("parallel")
@@ -55,12 +71,21 @@ def folder(tmp_path_factory):
 def two(folder):
     """What two workers measured in every run below; their processes are started once."""
 
-    def ddp(steps=3, update_every=1, level=None, **run):
-        return Run(job(tiny_job, update_every=update_every, level=level), steps, **run)
+    def ddp(steps=3, update_every=1, level=None, distill=None, **run):
+        made = job(tiny_job, update_every=update_every, level=level, distill=distill)
+        return Run(made, steps, **run)
 
-    def fsdp(steps=3, update_every=1, level=None, checkpointing=False, **run):
+    def fsdp(steps=3, update_every=1, level=None, distill=None, checkpointing=False, **run):
         budget = {"sharding": "full", "activation_checkpointing": checkpointing}
-        return Run(job(tiny_job, update_every=update_every, level=level, **budget), steps, **run)
+        made = job(tiny_job, update_every=update_every, level=level, distill=distill, **budget)
+        return Run(made, steps, **run)
+
+    told = lesson(folder / "lesson")
+
+    def taught(**distill):
+        values = {"paired_share": 0.75, "burn_in_steps": 1, "ramp_steps": 1, **distill}
+        changes = {"exchange": ReplayedExchange(told)}
+        return {"steps": 9, "distill": DistillConfig(**values), "changes": changes}
 
     runs = {
         "ddp": ddp(9, save=folder / "ddp"),
@@ -77,6 +102,9 @@ def two(folder):
         "ddp, lora": ddp(level=LORA),
         "fsdp, lora": fsdp(level=LORA, save=folder / "lora"),
         "fsdp, lora again": fsdp(1, level=LORA, checkpoint=folder / "lora"),
+        "ddp, taught": ddp(**taught()),
+        "fsdp, taught": fsdp(**taught()),
+        "fsdp, deaf": fsdp(**taught(weight=0.0)),
         "ddp, bf16": ddp(changes=HALF),
         "fsdp, bf16": fsdp(changes=HALF),
     }
@@ -169,6 +197,13 @@ def test_shared_out_weights_learn_alike_with_checkpointed_layers_adapters_and_a_
     assert two["fsdp, adaptive"] == close(two["ddp, adaptive"])
     assert two["fsdp, lora"][:3] == close(two["ddp, lora"])
     assert two["fsdp, lora again"] == close([two["fsdp, lora"][-1]])
+
+
+def test_shared_out_weights_learn_alike_from_a_peer(two):
+    """Three in four steps are on shared batches, and of these two in three on the peer's."""
+    assert two["fsdp, taught"] == close(two["ddp, taught"])
+    assert two["fsdp, taught"][0] == two["fsdp, deaf"][0]  # nobody listens in the burn-in
+    assert two["fsdp, taught"][-1] != pytest.approx(two["fsdp, deaf"][-1], rel=1e-3)
 
 
 def test_in_bf16_shared_out_weights_differ_by_their_rounding_alone(two):
