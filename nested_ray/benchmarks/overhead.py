@@ -11,8 +11,8 @@ import torch
 from datasets import Dataset
 
 from nested_ray.benchmarks.measured import Batches, MeasuredTrainer
+from nested_ray.benchmarks.setting import start_decoder
 from nested_ray.benchmarks.together import progress
-from nested_ray.benchmarks.together_runs import start_decoder
 from nested_ray.distill.exchange import Exchange
 from nested_ray.train.job import LevelJob
 

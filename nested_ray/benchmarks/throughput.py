@@ -18,8 +18,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
+from nested_ray.benchmarks.setting import CPU, start_decoder
 from nested_ray.benchmarks.together import prepared
-from nested_ray.benchmarks.together_runs import CPU, start_decoder
 from nested_ray.datasets.loader import IGNORED, Batch, collate, sample_rows
 from nested_ray.models import WindowModel
 from nested_ray.models.precision import autocast

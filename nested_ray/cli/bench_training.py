@@ -120,8 +120,9 @@ def together(
 
     import torch
 
+    from nested_ray.benchmarks.setting import Setting
     from nested_ray.benchmarks.together_report import compare
-    from nested_ray.benchmarks.together_runs import Runs, Setting
+    from nested_ray.benchmarks.together_runs import Runs
     from nested_ray.cli.progress import one_bar
 
     setting = Setting.of_run(run_dir, overrides or [], levels=level)
@@ -189,7 +190,8 @@ def continual(
 
     import torch
 
-    from nested_ray.benchmarks.continual import PairOfCorpora, compare_continual, to_markdown
+    from nested_ray.benchmarks.continual import PairOfCorpora, compare_continual
+    from nested_ray.benchmarks.continual_table import to_markdown
     from nested_ray.cli.progress import one_bar
     from nested_ray.cli.train import load_config
     from nested_ray.corpus.sources import parse_source

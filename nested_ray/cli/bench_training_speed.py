@@ -145,8 +145,8 @@ def throughput(
 
     import torch
 
+    from nested_ray.benchmarks.setting import CPU, Setting, start_decoder
     from nested_ray.benchmarks.throughput import compare_throughput, to_markdown
-    from nested_ray.benchmarks.together_runs import CPU, Setting, start_decoder
     from nested_ray.cli.progress import one_bar
     from nested_ray.models.precision import choose_dtype
 
@@ -186,7 +186,7 @@ def overhead(
     import torch
 
     from nested_ray.benchmarks.overhead import measure_overhead, to_markdown
-    from nested_ray.benchmarks.together_runs import CPU, Setting, start_decoder
+    from nested_ray.benchmarks.setting import CPU, Setting, start_decoder
     from nested_ray.cli.progress import one_bar
     from nested_ray.models.precision import choose_dtype
 

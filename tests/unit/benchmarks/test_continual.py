@@ -6,13 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nested_ray.benchmarks.continual import (
-    ARMS,
-    ContinualComparison,
-    PairOfCorpora,
-    compare_continual,
-    to_markdown,
-)
+from nested_ray.benchmarks.continual import PairOfCorpora, compare_continual
+from nested_ray.benchmarks.continual_table import ARMS, ContinualComparison, to_markdown
 from nested_ray.config.corpus import CorpusConfig, FolderSource
 from nested_ray.config.train import TrainConfig
 from nested_ray.errors import ConfigError

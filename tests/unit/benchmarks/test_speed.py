@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from nested_ray.benchmarks.overhead import StepTimes, Twins, at_once, measure_overhead
 from nested_ray.benchmarks.overhead import to_markdown as overhead_table
+from nested_ray.benchmarks.setting import start_decoder
 from nested_ray.benchmarks.targets import (
     Errors,
     costs_table,
@@ -20,7 +21,6 @@ from nested_ray.benchmarks.targets import (
 from nested_ray.benchmarks.throughput import ALONE, BARE, Pace, Throughput, labelled, rows
 from nested_ray.benchmarks.throughput import to_markdown as throughput_table
 from nested_ray.benchmarks.together import prepared
-from nested_ray.benchmarks.together_runs import start_decoder
 from nested_ray.distill.mailbox import InMemoryExchange
 
 LEVELS = ("syntax", "semantics", "architecture")

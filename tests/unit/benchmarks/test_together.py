@@ -5,9 +5,10 @@ import math
 import pytest
 
 from nested_ray.benchmarks.measured import Batches, Clock
+from nested_ray.benchmarks.setting import Setting
 from nested_ray.benchmarks.together import Curve, progress
 from nested_ray.benchmarks.together_report import compare
-from nested_ray.benchmarks.together_runs import Runs, Setting
+from nested_ray.benchmarks.together_runs import Runs
 from nested_ray.benchmarks.together_table import Estimate, Pair, first_reached, ratio, to_markdown
 from nested_ray.config.train import DistillConfig, TokenizerConfig, TrainConfig
 from nested_ray.datasets.store import LevelDatasets
