@@ -6,22 +6,21 @@ import shutil
 import signal
 from collections import Counter
 
-import numpy as np
 import psutil
 import pytest
 import ray
-from datasets import Dataset
+import torch
 from ray.util import list_named_actors
+from safetensors.torch import load_file
 
-from nested_ray.checkpoints import step_of
-from nested_ray.config.train import TrainConfig
+from nested_ray.checkpoints import load_state, newest_whole, step_of
 from nested_ray.distill.exchange import ExchangeReport
 from nested_ray.errors import LevelFailed
 from nested_ray.models import load_model
-from nested_ray.train.fit import NAMESPACE, fit_levels
+from nested_ray.train.fit import NAMESPACE
+from tests.integration.tiny_fit import NAMES, VOCAB_SIZE, config, datasets, fit, made_again
 
-NAMES = ("syntax", "semantics", "architecture")
-VOCAB_SIZE = 600
+__all__ = ["datasets"]  # a fixture
 
 # Ray Train imports pydantic v1 style models and its own deprecated modules.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -46,52 +45,6 @@ def cluster(tmp_path_factory):
         patch.setenv("RAY_ADDRESS", context.address_info["address"])
         yield
         ray.shutdown()
-
-
-@pytest.fixture(scope="module")
-def datasets(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("datasets")
-    for width, name in enumerate(NAMES):
-        rows = []
-        for row in range(64):
-            pattern = np.random.default_rng(row).integers(8, VOCAB_SIZE, 4).tolist()
-            rows.append(
-                {
-                    "input_ids": [*(pattern * width), 2, *(pattern * 8)],
-                    "window_start": 4 * width + 1,
-                    "num_window_tokens": 32,
-                }
-            )
-        Dataset.from_list(rows).save_to_disk(str(folder / name))
-    return {name: folder / name for name in NAMES}
-
-
-def config(*, max_steps, names=NAMES, **level_budgets):
-    budget = {"max_steps": max_steps, "micro_batch_size": 4, "checkpoint_every_steps": 20}
-    return TrainConfig.from_values(
-        {
-            "name": "tiny",
-            "corpus": {"sources": [{"type": "folder", "path": "unused"}]},
-            "windows": {"window_tokens": 32},
-            "distill": {"burn_in_steps": 5, "ramp_steps": 5, "paired_share": 0.5},
-            "levels": [
-                {
-                    "name": name,
-                    "kind": name,
-                    "weight": 0.3,
-                    "budget": {**budget, **level_budgets.get(name, {})},
-                }
-                for name in names
-            ],
-        }
-    )
-
-
-TOKENIZER = {"tokenizer_hash": "t" * 16, "vocab_size": VOCAB_SIZE, "always_ids": (1, 8, 9, 10)}
-
-
-def fit(settings, datasets, run_dir, **arguments):
-    return fit_levels(settings, datasets=datasets, run_dir=run_dir, **TOKENIZER, **arguments)
 
 
 def ray_processes():
@@ -180,10 +133,29 @@ def test_a_level_goes_on_though_its_controller_dies_and_the_other_does_not_notic
                 steps.setdefault(name, level.step)
 
     names = ("syntax", "semantics")
-    report = fit(config(max_steps=240, names=names), datasets, tmp_path, on_progress=kill_once)
+    exact = {name: {"precision": "fp32"} for name in names}
+    settings = config(max_steps=240, names=names, record=True, **exact)
+    report = fit(settings, datasets, tmp_path, on_progress=kill_once)
     assert {name: report.levels[name].steps for name in names} == dict.fromkeys(names, 240)
     (step,) = steps.values()
     assert step >= 40  # a checkpoint every 20 steps
+
+    # What both heard was recorded: with it each comes out the same as if nobody had killed it.
+    assert sum(level.targets_used for level in report.levels.values()) > 0
+    for name, mine in made_again(settings, datasets, tmp_path, tmp_path / "again").items():
+        theirs = newest_whole((tmp_path / "ray" / name).glob("checkpoint_*/")).folder
+        assert_same_checkpoint(mine, theirs)
+
+
+def assert_same_checkpoint(mine, theirs):
+    for file in ("model.safetensors", "optimizer.safetensors"):
+        weights, expected = load_file(mine / file), load_file(theirs / file)
+        assert weights.keys() == expected.keys()
+        different = [name for name in expected if not torch.equal(weights[name], expected[name])]
+        assert not different
+    one, other = (load_state(folder, rank=0).cursor for folder in (mine, theirs))
+    for part in ("step", "pairing", "recent", "newest_step", "in_hand"):
+        assert one[part] == other[part]
 
 
 def test_a_killed_worker_goes_on_and_a_level_without_a_place_fails_alone(

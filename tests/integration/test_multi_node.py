@@ -7,7 +7,7 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from tests.integration.test_fit import NAMES, config, datasets, fit
+from tests.integration.tiny_fit import NAMES, config, datasets, fit
 
 __all__ = ["datasets"]  # a fixture
 
