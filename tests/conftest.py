@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import signal
 
 from hypothesis import HealthCheck, settings
+
+# Before any test module imports Ray: clusters of the tests share no token with the user's own. It is one token for
+# all of them, since Ray reads it once a process.
+os.environ.setdefault("RAY_AUTH_MODE", "token")
+os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(24))
 
 # Machines that run tests are slow and shared: no test fails for the time an example took. The examples are the same
 # in every run.

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-# Before Ray is imported anywhere: clusters of the tests share no token with the user's own. It is one token for
-# all of them, since Ray reads it once a process.
-os.environ.setdefault("RAY_AUTH_MODE", "token")
-os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(24))
 
 from nested_ray.config.storage import StorageConfig
 from nested_ray.registry.addresses import StorageAddresses
